@@ -15,7 +15,7 @@ import msgspec
 from models.training import card
 from spark_lsp.actions.base import Action
 from spark_lsp.actions.catalog import CATALOG
-from spark_lsp.config import Setting, Settings, Source, environment_source, resolve, settings_keys
+from spark_lsp.config import Setting, Settings, SettingsSource, environment_source, resolve, settings_keys
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = "docs/configuration.md"
@@ -174,7 +174,7 @@ def _environment_name(key: str) -> str:
 
 def _workspace_may_set(setting: Setting) -> bool:
     """Whether the repository's own settings file is heard for this key."""
-    return not resolve([Source("workspace", {setting.key: setting.default}, trusted=False)])[1]
+    return not resolve([SettingsSource("workspace", {setting.key: setting.default}, trusted=False)])[1]
 
 
 def _section_title(section: str) -> str:

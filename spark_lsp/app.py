@@ -30,7 +30,7 @@ from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine
 from spark_lsp.errors import ModelMissing, ModelNotPulled, WorkspaceError
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.scan.history import NO_CHANGES
-from spark_lsp.index.scan.ignore import Rules, globs_of
+from spark_lsp.index.scan.ignore import CrawlRules, globs_of
 from spark_lsp.index.scan.places import shown_path
 from spark_lsp.index.scan.privacy import PrivateFiles
 from spark_lsp.index.storage.cleanup import mark_used, remove_unused
@@ -251,7 +251,7 @@ def _withheld(root: Path | None, settings: Settings) -> Callable[[Snapshot], boo
     """Return whether a document must not reach the engine: with a remote one, what the privacy page promises."""
     if not settings.backend.urls:
         return lambda _snapshot: False
-    private = PrivateFiles(root, Rules(include=settings.context.include, exclude=settings.context.exclude))
+    private = PrivateFiles(root, CrawlRules(include=settings.context.include, exclude=settings.context.exclude))
 
     def is_withheld(snapshot: Snapshot) -> bool:
         path = snapshot.path or notebook_of(snapshot.uri)
@@ -271,7 +271,7 @@ def _open_index(root: Path | None, settings: Settings) -> tuple[Index | None, Wo
     """Open the index of a folder; one that cannot be a workspace is reported and costs its context, nothing else."""
     if root is None:
         return None, None
-    rules = Rules(include=settings.context.include, exclude=settings.context.exclude)
+    rules = CrawlRules(include=settings.context.include, exclude=settings.context.exclude)
     path = index_cache_path(root)
     try:
         index = Index(root, cache_path=path, rules=rules, workers=Workers())

@@ -164,7 +164,7 @@ class Settings(msgspec.Struct, frozen=True, rename="camel"):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SettingsSource:
     """One place that settings come from.
 
     ``values`` nests as the settings do (``{"completion": {"maxLines": 3}}``) or uses dotted keys. A source that is not
@@ -211,7 +211,7 @@ def settings_keys() -> dict[str, Setting]:
     return keys
 
 
-def resolve(sources: Sequence[Source]) -> tuple[Settings, list[str]]:
+def resolve(sources: Sequence[SettingsSource]) -> tuple[Settings, list[str]]:
     """Merge sources, the first one that holds a usable value for a key wins; return settings and messages."""
     known = settings_keys()
     messages: list[str] = []
@@ -234,7 +234,7 @@ def resolve(sources: Sequence[Source]) -> tuple[Settings, list[str]]:
     return msgspec.structs.replace(_build(chosen), engine_tokens=engine_tokens), messages
 
 
-def environment_source(environment: Mapping[str, str]) -> Source:
+def environment_source(environment: Mapping[str, str]) -> SettingsSource:
     """Read ``SPARK_LSP_COMPLETION_MAX_LINES`` and its like; lists are separated by commas."""
     values: dict[str, Any] = {}
     for key, setting in settings_keys().items():
@@ -243,10 +243,10 @@ def environment_source(environment: Mapping[str, str]) -> Source:
             raw = environment[name]
             is_list = isinstance(setting.default, tuple)
             values[key] = [part.strip() for part in raw.split(",") if part.strip()] if is_list else raw
-    return Source("environment", values)
+    return SettingsSource("environment", values)
 
 
-def _refusal(source: Source, key: str, value: Any, known: Mapping[str, Setting]) -> str:
+def _refusal(source: SettingsSource, key: str, value: Any, known: Mapping[str, Setting]) -> str:
     """Say in one sentence why a value cannot be used; empty when it can."""
     if key.split(".", maxsplit=1)[0] in CLIENT_SECTIONS:
         return ""

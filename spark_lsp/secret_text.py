@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
-Shape = tuple[str, re.Pattern[str]]
+SecretShape = tuple[str, re.Pattern[str]]
 MASK: Final = "*"
 
 _PREFIXED: Final = (
@@ -84,7 +84,7 @@ _ELSEWHERE: Final = (
     ('"auths"', r'"auths"\s*:\s*\{[\s\S]{0,2000}?"auth"\s*:\s*"[A-Za-z0-9+/=]{8,}"'),
 )  # fmt: skip
 
-SHAPES: Final[tuple[Shape, ...]] = tuple(
+SHAPES: Final[tuple[SecretShape, ...]] = tuple(
     # A literal that must stand in the text, then the shape around it: the search for literals costs next to nothing.
     # What begins with its literal is found a hundred times faster than what begins with the edge of a word, so that
     # comes after.
@@ -146,7 +146,7 @@ MIN_KEY_CHARS: Final = 16
 """Of a value that is called a key or a token; a shorter one is a word of some grammar more often than a secret."""
 
 
-def has_secret(text: str, shapes: Iterable[Shape] = SHAPES) -> bool:
+def has_secret(text: str, shapes: Iterable[SecretShape] = SHAPES) -> bool:
     """Whether a text holds a private key or a token of a well-known shape, or is a file of credentials."""
     return any(literal in text and shape.search(text) for literal, shape in shapes)
 

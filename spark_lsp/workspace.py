@@ -5,7 +5,7 @@ Starts and stops their background work. Never decides anything about completions
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -20,11 +20,9 @@ from spark_lsp.errors import SparkError
 from spark_lsp.index.gc_freeze import freeze_after_rebuild, freeze_survivors
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.storage.report import IndexReport
-from spark_lsp.index.store import Index
+from spark_lsp.index.store import Index, Progress
 from spark_lsp.prompt.workspace_context import WorkspaceContext
 from spark_lsp.trace import TraceLog
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass

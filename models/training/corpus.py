@@ -21,7 +21,7 @@ from models.training.fetch import ARCHIVES, archive_of
 from models.training.manifest import MANIFEST, Package, load
 from spark_lsp.index.parse.symbols import extract
 from spark_lsp.index.scan.crawl import content_reason
-from spark_lsp.index.scan.ignore import Rules, file_reason, folder_reason
+from spark_lsp.index.scan.ignore import CrawlRules, file_reason, folder_reason
 from spark_lsp.text.language import language_of_path
 from spark_lsp.text.snapshot import LineTable
 
@@ -63,7 +63,7 @@ def drop_reason(path: str, content: bytes) -> str:
     folders = path.split("/")[:-1]
     if any(folder in _DROPPED_FOLDERS or folder_reason(folder) for folder in folders):
         return "vendored or generated folder"
-    if reason := file_reason(path, Rules()):
+    if reason := file_reason(path, CrawlRules()):
         return reason
     try:
         text = normal(content)

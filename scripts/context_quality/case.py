@@ -12,7 +12,7 @@ from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.index.store import Index
 from spark_lsp.prompt.snippets import Signatures
-from spark_lsp.prompt.sources import Cursor
+from spark_lsp.prompt.sources import PromptCursor
 from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.prompt.window import Window, choose_window
 from spark_lsp.text.snapshot import Snapshot
@@ -35,7 +35,7 @@ class Case:
     missing: str
     snapshot: Snapshot
     window: Window
-    cursor: Cursor
+    cursor: PromptCursor
     sizes: Sizes
     counter: TokenCounter
     begun: int
@@ -108,7 +108,9 @@ class Workspace:
             prefix_tokens=sizes.before,
             suffix_tokens=sizes.after,
         )
-        cursor = Cursor(snapshot, hole.path, hole.start, self.index.view(), self.recent, signatures=self.signatures)
+        cursor = PromptCursor(
+            snapshot, hole.path, hole.start, self.index.view(), self.recent, signatures=self.signatures
+        )
         line = snapshot.text[snapshot.text.rfind("\n", 0, hole.start) + 1 : hole.start]
         begun = self.model.begun(line, missing)
         return Case(hole, missing, snapshot, window, cursor, sizes, self.counter, begun, self.open_paths)

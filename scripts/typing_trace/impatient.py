@@ -20,7 +20,7 @@ from scripts.typing_trace.functions import Function, keys_of
 from scripts.typing_trace.pace import BEFORE_LINE, pauses_ms
 from scripts.typing_trace.sight import percentile, repeats, unbalances
 from scripts.typing_trace.watched import WatchedEngine
-from spark_lsp.completion.answer import Answer, Suggestion
+from spark_lsp.completion.answer import CompletionAnswer, Suggestion
 from spark_lsp.completion.completer import Completer
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.text.snapshot import Snapshot
@@ -48,7 +48,7 @@ class Account:
     typed_through_ms: list[float] = field(default_factory=list, compare=False)
     """Of answers that needed no model, by the real clock. A stream that goes on is not even asked."""
 
-    def answered(self, answer: Answer) -> None:
+    def answered(self, answer: CompletionAnswer) -> None:
         """Take a final answer in."""
         self.reasons[answer.reason] += 1
         if answer.record and answer.record.facts.get("reuse") == "typed_through_or_same":
@@ -240,7 +240,7 @@ class Streaming:
                 if stream is self._stream and self._cursor:
                     self._take(stream, self._cursor, answer)
 
-    def _take(self, stream: _Stream, cursor: CursorContext, answer: Answer) -> None:
+    def _take(self, stream: _Stream, cursor: CursorContext, answer: CompletionAnswer) -> None:
         stream.suggestion, stream.is_ended = answer.suggestion, answer.final
         if not (stream.fits(cursor) or answer.final):
             self._take_back()

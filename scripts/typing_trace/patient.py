@@ -10,7 +10,7 @@ from typing import Final
 
 from scripts.typing_trace.functions import Function, keys_of
 from scripts.typing_trace.sight import percentile, repeats, unbalances
-from spark_lsp.completion.answer import Answer
+from spark_lsp.completion.answer import CompletionAnswer
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.pipeline import postprocess
 from spark_lsp.completion.recording import Recording
@@ -94,7 +94,7 @@ class Typist:
             shown = new
         self.workspace.completer.forget(function.path.as_uri())
 
-    def _note(self, cursor: CursorContext, answer: Answer, new: str) -> None:
+    def _note(self, cursor: CursorContext, answer: CompletionAnswer, new: str) -> None:
         report = self.report
         report.keys += 1
         report.reasons[answer.reason] = report.reasons.get(answer.reason, 0) + 1

@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 
 from spark_lsp.actions.base import Target
-from spark_lsp.actions.definition import CALLABLES, Definition, definition_at, same_definition, signature_text
+from spark_lsp.actions.definition import CALLABLES, DefinitionNode, definition_at, same_definition, signature_text
 
 
 @dataclass(frozen=True, slots=True)
 class SignatureAt:
     """``definition`` is the function now, ``baseline`` the function when the document was opened; None if not known."""
 
-    definition: Definition
+    definition: DefinitionNode
     now: str
-    baseline: Definition | None = None
+    baseline: DefinitionNode | None = None
     was: str = ""
     """The signature in the baseline text, decorators included, with blanks folded as in ``now``. Empty if not known."""
 

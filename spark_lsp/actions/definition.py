@@ -29,7 +29,7 @@ _HOLDERS: Final = frozenset(("decorated_definition", "export_statement", "templa
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class DefinitionNode:
     """``whole`` includes decorators, ``export`` and ``template``; ``inner`` is the definition with its body."""
 
     name: str
@@ -37,7 +37,7 @@ class Definition:
     inner: tree_sitter.Node
 
 
-def definition_at(syntax: Syntax, offset: int, kinds: frozenset[str] = CALLABLES | CLASSES) -> Definition | None:
+def definition_at(syntax: Syntax, offset: int, kinds: frozenset[str] = CALLABLES | CLASSES) -> DefinitionNode | None:
     """Return the innermost named definition around an offset, its end included."""
     definition = _around(syntax, offset, kinds)
     at_end = 0 < offset <= len(syntax.text) and not syntax.text[offset - 1].isspace()
@@ -47,7 +47,7 @@ def definition_at(syntax: Syntax, offset: int, kinds: frozenset[str] = CALLABLES
     return definition
 
 
-def same_definition(definition: Definition, of: Syntax, syntax: Syntax) -> Definition | None:
+def same_definition(definition: DefinitionNode, of: Syntax, syntax: Syntax) -> DefinitionNode | None:
     """Return the function of that name in the same classes and functions of another text.
 
     None if there is none, or if either text has several.
@@ -66,14 +66,14 @@ def same_definition(definition: Definition, of: Syntax, syntax: Syntax) -> Defin
     return there[0] if len(here) == len(there) == 1 else None
 
 
-def signature_text(syntax: Syntax, definition: Definition, *, decorated: bool = True) -> str:
+def signature_text(syntax: Syntax, definition: DefinitionNode, *, decorated: bool = True) -> str:
     """Return a function's text up to its body, empty for one without a body."""
     body = definition.inner.child_by_field_name("body")
     start = definition.whole.span.start if decorated else syntax.wrap(definition.inner).span.start
     return syntax.text[start : syntax.wrap(body).span.start] if body is not None else ""
 
 
-def _callables(syntax: Syntax, name: str) -> Iterator[Definition]:
+def _callables(syntax: Syntax, name: str) -> Iterator[DefinitionNode]:
     """Yield the functions of a name in the expected place; a walk over the whole text would take longer."""
     seen: set[int] = set()
     for match in re.finditer(rb"(?<!\w)" + re.escape(name.encode("utf-8", "replace")) + rb"(?!\w)", syntax.source):
@@ -88,7 +88,7 @@ def _callables(syntax: Syntax, name: str) -> Iterator[Definition]:
             whole = raw
             while whole.parent is not None and whole.parent.type in _HOLDERS:
                 whole = whole.parent
-            yield Definition(name, syntax.wrap(whole), held)
+            yield DefinitionNode(name, syntax.wrap(whole), held)
 
 
 def _containers(syntax: Syntax, raw: tree_sitter.Node) -> tuple[str, ...]:
@@ -101,7 +101,7 @@ def _containers(syntax: Syntax, raw: tree_sitter.Node) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _around(syntax: Syntax, offset: int, kinds: frozenset[str]) -> Definition | None:
+def _around(syntax: Syntax, offset: int, kinds: frozenset[str]) -> DefinitionNode | None:
     for node in syntax.ancestors_at(offset):
         raw = _held(node.raw)
         if raw.type in kinds or (raw.type in _VALUES and node.kind.endswith("declaration") and kinds & CALLABLES):
@@ -110,7 +110,7 @@ def _around(syntax: Syntax, offset: int, kinds: frozenset[str]) -> Definition | 
             while whole.parent is not None and whole.parent.type in _HOLDERS:
                 whole = whole.parent
             if name:
-                return Definition(name, syntax.wrap(whole), raw)
+                return DefinitionNode(name, syntax.wrap(whole), raw)
     return None
 
 

@@ -15,7 +15,7 @@ from spark_lsp.actions.base import Needs, Proposal, Target, Tools
 from spark_lsp.actions.chat.begun import Begun, prompt_to_finish
 from spark_lsp.actions.checks.docstring import Documented, facts_of, usable
 from spark_lsp.actions.checks.functions import function_at, parsed
-from spark_lsp.actions.definition import Definition, definition_at
+from spark_lsp.actions.definition import DefinitionNode, definition_at
 from spark_lsp.actions.layout import indent_of, line_end, line_start, newline_of, starts_line
 from spark_lsp.actions.model_answer import RETRY, added, key_of, stream
 from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, PromptPart, Sampling, Usage
@@ -40,7 +40,7 @@ MIN_WORDS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class CommentSite:
     """Where the comment goes: ``head`` and ``tail`` surround its words, ``line`` starts its later lines.
 
     ``start`` begins the first line in languages whose comments begin with the name.
@@ -91,7 +91,7 @@ class Document:
         return Proposal(self.id, (), Reason.EMPTY, f"The model had nothing to say about {site.name}.", usage)
 
 
-def _facts(target: Target, site: Site) -> Documented | None:
+def _facts(target: Target, site: CommentSite) -> Documented | None:
     """Return what a Python docstring may describe; None for other languages and for classes."""
     definition = definition_at(target.syntax, target.span.start) if target.syntax is not None else None
     if target.syntax is None or definition is None or not target.syntax.language.indents_blocks:
@@ -102,7 +102,7 @@ def _facts(target: Target, site: Site) -> Documented | None:
     return facts_of(at[0], target.snapshot.text) if at is not None and at[0].name == site.name else None
 
 
-def site_of(syntax: Syntax | None, offset: int) -> Site | None:
+def site_of(syntax: Syntax | None, offset: int) -> CommentSite | None:
     """Return where a comment for the definition around an offset goes; None if it has one already."""
     definition = definition_at(syntax, offset) if syntax is not None and syntax.language.name in LANGUAGES else None
     if syntax is None or definition is None:
@@ -110,7 +110,7 @@ def site_of(syntax: Syntax | None, offset: int) -> Site | None:
     return _inside(syntax, definition) if syntax.language.indents_blocks else _above(syntax, definition)
 
 
-def _inside(syntax: Syntax, definition: Definition) -> Site | None:
+def _inside(syntax: Syntax, definition: DefinitionNode) -> CommentSite | None:
     """Return the place of a Python docstring: the beginning of the body."""
     body = definition.inner.child_by_field_name("body")
     first = body.named_children[0] if body is not None and body.named_children else None
@@ -127,10 +127,10 @@ def _inside(syntax: Syntax, definition: Definition) -> Site | None:
     colon = [child for child in definition.inner.children if child.type == ":"][-1]
     below = line_end(text, syntax.wrap(colon).span.end)
     at = min(start, text.find("\n", below) + 1)  # # above comments, which precede the body in the tree
-    return Site(definition.name, at, f"{indent}{quotes}", quotes, indent, stop=quotes)
+    return CommentSite(definition.name, at, f"{indent}{quotes}", quotes, indent, stop=quotes)
 
 
-def _above(syntax: Syntax, definition: Definition) -> Site | None:
+def _above(syntax: Syntax, definition: DefinitionNode) -> CommentSite | None:
     """Return the place of a comment above a definition."""
     text, start, language = syntax.text, definition.whole.span.start, syntax.language.name
     raw = definition.whole.raw
@@ -142,13 +142,15 @@ def _above(syntax: Syntax, definition: Definition) -> Site | None:
         return None
     at, indent = line_start(text, start), indent_of(text, start)
     if language == "go":
-        return Site(definition.name, at, f"{indent}// {definition.name} ", "", f"{indent}// ", start=definition.name)
+        return CommentSite(
+            definition.name, at, f"{indent}// {definition.name} ", "", f"{indent}// ", start=definition.name
+        )
     if language == "rust" or (language in {"c", "cpp"} and _count(text, r"///") > _count(text, r"/\*\*")):
-        return Site(definition.name, at, f"{indent}/// ", "", f"{indent}/// ")
-    return Site(definition.name, at, f"{indent}/** ", " */", f"{indent} * ", stop="*/")
+        return CommentSite(definition.name, at, f"{indent}/// ", "", f"{indent}/// ")
+    return CommentSite(definition.name, at, f"{indent}/** ", " */", f"{indent} * ", stop="*/")
 
 
-def words_of(raw: str, site: Site, *, is_cut: bool = False) -> list[str]:
+def words_of(raw: str, site: CommentSite, *, is_cut: bool = False) -> list[str]:
     """Return the lines of the model's answer without comment marks; none if the answer says nothing."""
     raw = raw.replace("\r\n", "\n").split(site.stop)[0] if site.stop else raw.replace("\r\n", "\n")
     mark = site.line.strip()
@@ -179,7 +181,7 @@ def _looks_like_code(line: str) -> bool:
     return prose < len(line) * MIN_PROSE
 
 
-def grammar_of(site: Site) -> str:
+def grammar_of(site: CommentSite) -> str:
     """Return a GBNF grammar of the words: text that cannot end the comment, on lines with the right beginning."""
     forbidden = {'"""': '"', "'''": "'", "*/": "*"}.get(site.stop, "")
     first = "[a-z]" if site.start else "[A-Z]"
@@ -195,7 +197,7 @@ def _literal(text: str) -> str:
     return f'"{escaped}"'
 
 
-async def _request(target: Target, tools: Tools, site: Site, sampling: Sampling) -> CompletionRequest:
+async def _request(target: Target, tools: Tools, site: CommentSite, sampling: Sampling) -> CompletionRequest:
     text = target.snapshot.text
     newline = newline_of(text)
     shown = apply_edits(text, [Edit(Span(site.offset, site.offset), site.head + site.tail + newline)])
@@ -218,7 +220,7 @@ async def _request(target: Target, tools: Tools, site: Site, sampling: Sampling)
     )
 
 
-def _begun(target: Target, tools: Tools, site: Site, definition: Definition) -> Begun:
+def _begun(target: Target, tools: Tools, site: CommentSite, definition: DefinitionNode) -> Begun:
     """Return the beginning of the answer: the signature and the comment's marks, or the marks alone."""
     assert target.syntax is not None, "the caller has looked"
     text = apply_edits(target.snapshot.text, [Edit(Span(site.offset, site.offset), site.head)])
@@ -236,13 +238,13 @@ def _begun(target: Target, tools: Tools, site: Site, definition: Definition) -> 
     )
 
 
-def _is_over(site: Site, raw: str, *, is_short: bool) -> bool:
+def _is_over(site: CommentSite, raw: str, *, is_short: bool) -> bool:
     if is_short and _SENTENCE.match(raw):
         return True
     return bool(site.stop and site.stop in raw) or raw.count("\n") > MAX_LINES or "\n\n\n" in raw
 
 
-def _edit(text: str, site: Site, words: list[str]) -> Edit:
+def _edit(text: str, site: CommentSite, words: list[str]) -> Edit:
     newline = newline_of(text)
     room = max(40, LINE_COLUMNS - len((site.head + site.tail).expandtabs(4)))
     lines = [part for line in words for part in (textwrap.wrap(line, room) or [""])]

@@ -17,10 +17,10 @@ from spark_lsp.actions.checks.examples import assertions_of
 from spark_lsp.actions.checks.functions import Function, function_at, parsed
 from spark_lsp.actions.checks.generated_test import has_enough, repaired, test_problem
 from spark_lsp.actions.checks.sure import sure_part
-from spark_lsp.actions.definition import CALLABLES, Definition, definition_at
+from spark_lsp.actions.definition import CALLABLES, DefinitionNode, definition_at
 from spark_lsp.actions.implement_body import Wish, write_body
 from spark_lsp.actions.layout import newline_of
-from spark_lsp.actions.model_answer import Answer
+from spark_lsp.actions.model_answer import ModelAnswer
 from spark_lsp.actions.refusal import Refusal
 from spark_lsp.engine.base import Usage
 from spark_lsp.errors import Reason
@@ -35,7 +35,7 @@ _PARTS: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])|_+")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PlannedTest:
     """A test to write: its file with the old text (None for a new file), and the text with an empty test at the end."""
 
     path: str
@@ -77,12 +77,12 @@ class GenerateTests:
         return _proposal(plan, apply_edits(plan.text, written.edits), written.usage)
 
 
-def _proposal(plan: Plan, text: str, usage: Usage) -> Proposal:
+def _proposal(plan: PlannedTest, text: str, usage: Usage) -> Proposal:
     edit = _difference(plan.before or "", text)
     return Proposal(GenerateTests.id, (), usage=usage, files=(FileEdits(plan.path, plan.before, (edit,)),))
 
 
-def _from_examples(target: Target, definition: Definition, plan: Plan, tools: Tools) -> str:
+def _from_examples(target: Target, definition: DefinitionNode, plan: PlannedTest, tools: Tools) -> str:
     """Return the test file with a test made from the docstring's examples; empty if there are none."""
     assert target.syntax is not None, "the caller has looked"
     function = _function(target, definition)
@@ -98,7 +98,7 @@ def _from_examples(target: Target, definition: Definition, plan: Plan, tools: To
     return "" if problem else whole.text
 
 
-def _function(target: Target, definition: Definition) -> Function | None:
+def _function(target: Target, definition: DefinitionNode) -> Function | None:
     """Return a Python function as its ``ast`` node."""
     assert target.syntax is not None, "the caller has looked"
     tree = parsed(target.snapshot.text) if target.syntax.language.name == "python" else None
@@ -107,7 +107,7 @@ def _function(target: Target, definition: Definition) -> Function | None:
     return at[0] if at is not None else None
 
 
-def _wish(target: Target, definition: Definition) -> Wish:
+def _wish(target: Target, definition: DefinitionNode) -> Wish:
     """Return the instruction for the test's body, and its checks."""
     shown = definition.whole.span.text(target.snapshot.text).replace("\r\n", "\n")
     wish = (
@@ -130,13 +130,13 @@ def _wish(target: Target, definition: Definition) -> Wish:
     )
 
 
-def _sure(answer: Answer, tested: str) -> str:
+def _sure(answer: ModelAnswer, tested: str) -> str:
     """Return the assertions that the model was sure of; nothing if none is left."""
     kept = sure_part(answer.pieces, tested)
     return kept if kept == answer.raw or "assert" in kept or "raises" in kept else ""
 
 
-def plan_of(target: Target, definition: Definition, path: str, view: IndexView) -> Plan | Refusal:
+def plan_of(target: Target, definition: DefinitionNode, path: str, view: IndexView) -> PlannedTest | Refusal:
     """Return the test to write, or in one sentence why there is none."""
     assert target.syntax is not None, "the caller has looked"
     language = target.syntax.language
@@ -159,7 +159,7 @@ def plan_of(target: Target, definition: Definition, path: str, view: IndexView) 
     head = _with_import(language, old, imports[-1], definition.name) if old.strip() else "\n".join(imports) + "\n"
     text = (head.rstrip() + "\n" + gap + test).replace("\n", newline)
     offset = len(text) - len(test.split("\n", 1)[1].replace("\n", newline))
-    return Plan(place, before, text, offset)
+    return PlannedTest(place, before, text, offset)
 
 
 def _with_import(language: Language, text: str, line: str, name: str) -> str:
@@ -192,7 +192,7 @@ def test_path(path: str, language: str, files: Collection[str]) -> str:
     return str(own.with_name(f"{own.stem}.{'spec' if uses_spec else 'test'}{own.suffix}"))
 
 
-def _tested(target: Target) -> Definition | None:
+def _tested(target: Target) -> DefinitionNode | None:
     """Return the function around a cursor if a test can call it: it is at top level and no test itself."""
     syntax, path = target.syntax, target.snapshot.path
     if syntax is None or path is None or _TEST_NAME.search(path.as_posix()):
@@ -207,13 +207,13 @@ def _tested(target: Target) -> Definition | None:
     return None if is_hidden or definition.inner.type == "method_declaration" else definition
 
 
-def _python(definition: Definition, path: str) -> tuple[list[str], str]:
+def _python(definition: DefinitionNode, path: str) -> tuple[list[str], str]:
     module = ".".join(PurePosixPath(path).with_suffix("").parts).removeprefix("src.").removesuffix(".__init__")
     test = f"def test_{definition.name}() -> None:\n    pass\n"
     return [f"from {module} import {definition.name}"], test
 
 
-def _go(target: Target, definition: Definition) -> tuple[list[str], str]:
+def _go(target: Target, definition: DefinitionNode) -> tuple[list[str], str]:
     package = re.search(r"^package (\w+)", target.snapshot.text, re.MULTILINE)
     name = definition.name[:1].upper() + definition.name[1:]
     head = [f"package {package[1] if package else 'main'}", "", 'import "testing"']
@@ -221,7 +221,7 @@ def _go(target: Target, definition: Definition) -> tuple[list[str], str]:
 
 
 def _script(
-    definition: Definition, path: str, place: str, before: str | None, view: IndexView
+    definition: DefinitionNode, path: str, place: str, before: str | None, view: IndexView
 ) -> tuple[list[str], str]:
     own = PurePosixPath(path)
     others = (entry.text for name, entry in view.files.items() if name != place and _TEST_NAME.search(name))

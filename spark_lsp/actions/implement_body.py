@@ -20,7 +20,7 @@ from spark_lsp.actions.checks.differences import edits_between
 from spark_lsp.actions.checks.script import script_problem
 from spark_lsp.actions.empty_function import EmptyFunction, empty_function
 from spark_lsp.actions.layout import line_start
-from spark_lsp.actions.model_answer import RETRY, Answer, added, key_of, stream
+from spark_lsp.actions.model_answer import RETRY, ModelAnswer, added, key_of, stream
 from spark_lsp.actions.model_body import InsertionPoint, model_body, without_last_line
 from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, PromptPart, Sampling, Usage
 from spark_lsp.errors import Reason
@@ -52,12 +52,12 @@ class Wish:
     check: Callable[[str], str] = lambda _after: ""
     rewrite_body: Callable[[str], str] = lambda body: body
     is_enough: Callable[[str], bool] = lambda _raw: False
-    sifted: Callable[[Answer], str] = lambda answer: answer.raw
+    sifted: Callable[[ModelAnswer], str] = lambda answer: answer.raw
     unsure: str = "The model is not sure of what it wrote."
 
 
 @dataclass(frozen=True, slots=True)
-class _Site:
+class _BodySite:
     """The insertion point, and the document with which the result is compared."""
 
     point: InsertionPoint
@@ -68,7 +68,7 @@ class _Site:
 
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
+class _CheckedBody:
     """Edits, or the reason code and the sentence why there are none."""
 
     edits: tuple[Edit, ...] = ()
@@ -105,7 +105,7 @@ async def write_body(target: Target, tools: Tools, wish: Wish) -> Proposal:
     site = await asyncio.to_thread(_site, target)
     if site is None:
         return Proposal(wish.action_id, (), Reason.EMPTY, "There is no function without a body here.")
-    verdict, usage = _Verdict(), Usage()
+    verdict, usage = _CheckedBody(), Usage()
     failures: list[str] = []
     for sampling in (Sampling(), RETRY):
         answer = await _ask(target, site.point, tools, sampling, wish, failures)
@@ -141,7 +141,7 @@ def _find(target: Target) -> EmptyFunction | None:
     return empty_function(target.syntax, target.span)
 
 
-def _site(target: Target) -> _Site | None:
+def _site(target: Target) -> _BodySite | None:
     """Return the insertion point. A Python function without any statement is compared as if it contained ``pass``."""
     function, syntax = _find(target), target.syntax
     if function is None or syntax is None:
@@ -150,17 +150,17 @@ def _site(target: Target) -> _Site | None:
     body_edit = body_edit_of(text, syntax.language, function)
     point = InsertionPoint(syntax.language.name, function, body_edit, text)
     if function.in_braces or function.placeholder or function.has_docstring:
-        return _Site(point, text, syntax, body_edit.span)
+        return _BodySite(point, text, syntax, body_edit.span)
     stand_in = body_edit.edit("pass")
     text = apply_edits(text, [stand_in])
     parsed = parse(syntax.language, text)
     start = body_edit.span.start
-    return _Site(point, text, parsed, Span(start, start + len(stand_in.new_text))) if parsed else None
+    return _BodySite(point, text, parsed, Span(start, start + len(stand_in.new_text))) if parsed else None
 
 
 async def _ask(
     target: Target, point: InsertionPoint, tools: Tools, sampling: Sampling, wish: Wish, failures: list[str]
-) -> Answer:
+) -> ModelAnswer:
     """Stream the body's text; stop as soon as it leaves the body."""
     model = await tools.engine.start()
     if model.chat_template and ASKS_IN_WORDS:
@@ -202,19 +202,19 @@ async def _begun(target: Target, point: InsertionPoint, tools: Tools, wish: Wish
     )
 
 
-def _judge(target: Target, tools: Tools, site: _Site, answer: Answer, wish: Wish) -> _Verdict:
+def _judge(target: Target, tools: Tools, site: _BodySite, answer: ModelAnswer, wish: Wish) -> _CheckedBody:
     """Return the longest beginning of the answer that passes every check."""
     point, name = site.point, site.point.function.name
     raw = wish.sifted(answer)
     if answer.raw.strip() and not raw.strip():
-        return _Verdict((), Reason.trimmed("unsure"), wish.unsure)
+        return _CheckedBody((), Reason.trimmed("unsure"), wish.unsure)
     lines = model_body(point, raw, finished=True)
     if lines.repeats:
-        return _Verdict((), Reason.trimmed("cycle"), f"The model only repeated itself instead of writing {name}.")
+        return _CheckedBody((), Reason.trimmed("cycle"), f"The model only repeated itself instead of writing {name}.")
     if answer.stop == "max_tokens" and not lines.ended:
         lines = without_last_line(lines)  # # the answer was cut in the middle
     if not lines.lines:
-        return _Verdict((), Reason.EMPTY, f"The model had nothing to write for {name}.")
+        return _CheckedBody((), Reason.EMPTY, f"The model had nothing to write for {name}.")
     problem = ""
     for _ in range(MAX_LINES_DROPPED):
         if not lines.lines:
@@ -226,25 +226,25 @@ def _judge(target: Target, tools: Tools, site: _Site, answer: Answer, wish: Wish
         problem = problem or message
         lines = without_last_line(lines)
     if problem == _still_empty(name):
-        return _Verdict((), Reason.EMPTY, problem)
-    return _Verdict((), Reason.trimmed("syntax"), problem)
+        return _CheckedBody((), Reason.EMPTY, problem)
+    return _CheckedBody((), Reason.trimmed("syntax"), problem)
 
 
-def _checked(target: Target, edit: Edit, wish: Wish, view: IndexView, path: str) -> _Verdict:
+def _checked(target: Target, edit: Edit, wish: Wish, view: IndexView, path: str) -> _CheckedBody:
     """Return the edits of a body that parses, with the imports that it needs, or the objection of the checks."""
     text, syntax = target.snapshot.text, target.syntax
     after = apply_edits(text, [edit])
     if syntax is None or syntax.language.name != "python":
         problem = script_problem(syntax, edit, view) or wish.check(after)
-        return _Verdict((), Reason.trimmed("check"), problem) if problem else _Verdict((edit,))
+        return _CheckedBody((), Reason.trimmed("check"), problem) if problem else _CheckedBody((edit,))
     whole = completed(text, after, path, view)
     problem = wish.check(after) or whole.problem or call_problem(text, whole.text, view)
     if problem:
-        return _Verdict((), Reason.trimmed("check"), problem)
-    return _Verdict((edit,) if whole.text == after else edits_between(text, whole.text))
+        return _CheckedBody((), Reason.trimmed("check"), problem)
+    return _CheckedBody((edit,) if whole.text == after else edits_between(text, whole.text))
 
 
-def _problem(site: _Site, edit: Edit) -> str:
+def _problem(site: _BodySite, edit: Edit) -> str:
     """Say in one sentence why a body is refused; empty if it is accepted."""
     moved = replace(edit, span=site.edited)
     name, node = site.point.function.name, site.point.function.node

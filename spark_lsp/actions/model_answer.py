@@ -19,7 +19,7 @@ RETRY: Final = Sampling(temperature=0.5, seed=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ModelAnswer:
     """A model's answer and how it ended; None if it was stopped because no more text could count."""
 
     raw: str
@@ -36,7 +36,7 @@ def key_of(target: Target) -> str:
     return f"action:{target.snapshot.uri}"
 
 
-async def stream(tools: Tools, request: CompletionRequest, is_over: Callable[[str], bool]) -> Answer:
+async def stream(tools: Tools, request: CompletionRequest, is_over: Callable[[str], bool]) -> ModelAnswer:
     """Read an answer until it ends or ``is_over`` says that no further text can count.
 
     Raises:
@@ -60,7 +60,7 @@ async def stream(tools: Tools, request: CompletionRequest, is_over: Callable[[st
     if stop is None:  # # the engine's own statistics came too early to know the end
         total_ms = (perf_counter() - began) * 1000
         usage = msgspec.structs.replace(usage, generated_tokens=tokens, total_ms=total_ms)
-    return Answer(raw, stop, usage, probability, tuple(pieces))
+    return ModelAnswer(raw, stop, usage, probability, tuple(pieces))
 
 
 def added(first: Usage, second: Usage) -> Usage:

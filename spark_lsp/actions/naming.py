@@ -13,7 +13,7 @@ from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, Sampling, 
 from spark_lsp.errors import SparkError
 from spark_lsp.text.edit import Edit, apply_edits
 
-Case = Literal["camel", "snake"]
+NameCase = Literal["camel", "snake"]
 
 MAX_NAME_TOKENS: Final = 16
 MAX_NAME: Final = 32
@@ -21,11 +21,11 @@ NAME_DEADLINE_MS: Final = 2500
 """Milliseconds; after that the plain rule's name is used, which the user can rename."""
 MIN_PROBABILITY: Final = 0.1
 """Token probability; a name with a less probable token is a guess, and the plain rule's name is used."""
-_GRAMMARS: Final[dict[Case, str]] = {
+_GRAMMARS: Final[dict[NameCase, str]] = {
     "camel": "root ::= [a-z] [a-zA-Z0-9]*",
     "snake": "root ::= [a-z] [a-z0-9_]*",
 }
-_NAMES: Final[dict[Case, re.Pattern[str]]] = {
+_NAMES: Final[dict[NameCase, re.Pattern[str]]] = {
     "camel": re.compile(r"[a-z][a-zA-Z0-9]*"),
     "snake": re.compile(r"[a-z][a-z0-9_]*"),
 }
@@ -59,7 +59,9 @@ class UnnamedEdit:
     is_last: bool = False
 
 
-async def named(target: Target, tools: Tools, unnamed: UnnamedEdit, case: Case, taken: set[str]) -> tuple[str, Usage]:
+async def named(
+    target: Target, tools: Tools, unnamed: UnnamedEdit, case: NameCase, taken: set[str]
+) -> tuple[str, Usage]:
     """Return a free name: the model's, or the plain one if the model has none. Never fails."""
     text = apply_edits(target.snapshot.text, unnamed.edits)
     at = text.find(unnamed.head + unnamed.name)
@@ -90,7 +92,7 @@ async def named(target: Target, tools: Tools, unnamed: UnnamedEdit, case: Case, 
     return (name if is_good and is_meant and name not in taken else unnamed.name), answer.usage
 
 
-def plain_name(value: str, case: Case, otherwise: str) -> str:
+def plain_name(value: str, case: NameCase, otherwise: str) -> str:
     """Return a name for a value by its last word: ``user`` for ``getUser(id)``, ``size`` for ``a.size``."""
     longest, shorter = "", value.strip()
     while longest != shorter:

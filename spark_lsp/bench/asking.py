@@ -44,7 +44,7 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TimedAnswer:
     """An answer and when it came, by the clock of whoever asked."""
 
     text: str
@@ -105,7 +105,7 @@ async def engine_of(launch: EngineLaunch) -> AsyncIterator[LocalEngine]:
         await asyncio.to_thread(end, endpoint_of(launch))  # all that an orderly end would save is temporary
 
 
-async def ask(engine: Engine, request: CompletionRequest) -> Answer:
+async def ask(engine: Engine, request: CompletionRequest) -> TimedAnswer:
     """Ask once and read the answer to its end."""
     texts: list[str] = []
     usage, first, stop = Usage(), Usage(), None
@@ -117,10 +117,10 @@ async def ask(engine: Engine, request: CompletionRequest) -> Answer:
                 first_ms, first = (time.perf_counter() - began) * 1000, chunk.usage or first
             texts.append(chunk.text)
             usage, stop = chunk.usage or usage, chunk.stop
-    return Answer("".join(texts), usage, first_ms, first, stop)
+    return TimedAnswer("".join(texts), usage, first_ms, first, stop)
 
 
-async def first_token(engine: Engine, prompt: Sequence[PromptPart], *, key: str = "") -> Answer:
+async def first_token(engine: Engine, prompt: Sequence[PromptPart], *, key: str = "") -> TimedAnswer:
     """Ask for one token."""
     return await ask(engine, CompletionRequest(prompt=tuple(prompt), max_tokens=1, key=key))
 
@@ -140,7 +140,7 @@ async def code(engine: Engine, tokens: int, *, stable: bool = True) -> tuple[Pro
         used += count
 
 
-class Words:
+class OneTokenWords:
     """Texts of exactly so many tokens, each beginning otherwise than the last ones did."""
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -148,7 +148,7 @@ class Words:
         self._next = 0
 
     @classmethod
-    async def of(cls, engine: Engine) -> "Words":
+    async def of(cls, engine: Engine) -> "OneTokenWords":
         """Find words that are one token each."""
         words = [f" {first}{second}" for first in _LETTERS for second in ("", *_LETTERS)]
         counts = await engine.count_tokens(words)

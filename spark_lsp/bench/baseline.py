@@ -46,7 +46,7 @@ class Describe(msgspec.Struct, frozen=True, tag="describe"):
     """Answered by what the memory is made of."""
 
 
-Order = Hold | Read | Write | Tokenize | Describe
+BaselineOrder = Hold | Read | Write | Tokenize | Describe
 
 
 def serve(launch: EngineLaunch, orders: BinaryIO, answers: BinaryIO) -> None:
@@ -60,7 +60,7 @@ def serve(launch: EngineLaunch, orders: BinaryIO, answers: BinaryIO) -> None:
     baseline = DecodeBaseline(launch)
     for line in orders:
         answer: Any
-        match msgspec.json.decode(line, type=Order):
+        match msgspec.json.decode(line, type=BaselineOrder):
             case Hold(prompt):
                 answer = baseline.hold(prompt)
             case Read(tokens):
@@ -95,7 +95,7 @@ class Baseline:
         process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=_MAX_LINE_BYTES)
         return cls(process)
 
-    async def ask(self, order: Order) -> Any:
+    async def ask(self, order: BaselineOrder) -> Any:
         """Return the answer to an order.
 
         Raises:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from itertools import pairwise
 from typing import Any, Final
 
-from spark_lsp.bench.asking import Words, ask, code, first_token, middle, percentile
+from spark_lsp.bench.asking import OneTokenWords, ask, code, first_token, middle, percentile
 from spark_lsp.engine.base import BACKGROUND_PRIORITY, CompletionRequest, Engine, PromptPart
 
 LONG_TOKENS: Final = 4096
@@ -19,7 +19,9 @@ _FIRST_PROGRESS_S: Final = 30.0
 _SEED: Final = 3
 
 
-async def measure_busy(engine: Engine, prompt: Sequence[PromptPart], words: Words, tries: int) -> dict[str, Any]:
+async def measure_busy(
+    engine: Engine, prompt: Sequence[PromptPart], words: OneTokenWords, tries: int
+) -> dict[str, Any]:
     """Return how long the engine keeps a completion waiting, beside how long a chunk of background work takes.
 
     What a completion would take on an idle engine is taken off: each one is asked again right after, idle.
@@ -92,7 +94,12 @@ async def _chunks_ms(engine: Engine, prompt: Sequence[PromptPart]) -> list[float
 
 
 async def _behind_cached_prefix(
-    engine: Engine, prompt: Sequence[PromptPart], words: Words, tries: int, chance: random.Random, chunk_ms: float
+    engine: Engine,
+    prompt: Sequence[PromptPart],
+    words: OneTokenWords,
+    tries: int,
+    chance: random.Random,
+    chunk_ms: float,
 ) -> list[float]:
     waits: list[float] = []
     background = _Background(engine, prompt)
@@ -109,7 +116,7 @@ async def _behind_cached_prefix(
 
 
 async def _behind_typing(
-    engine: Engine, prompt: Sequence[PromptPart], words: Words, tries: int, chance: random.Random
+    engine: Engine, prompt: Sequence[PromptPart], words: OneTokenWords, tries: int, chance: random.Random
 ) -> list[float]:
     """Ask for a prompt with much to read, and at some moment for a newer one of the same document."""
     waits: list[float] = []
@@ -124,7 +131,7 @@ async def _behind_typing(
     return waits
 
 
-async def _wait_ms(engine: Engine, prompt: Sequence[PromptPart], words: Words, *, key: str) -> float:
+async def _wait_ms(engine: Engine, prompt: Sequence[PromptPart], words: OneTokenWords, *, key: str) -> float:
     """Return how much longer a completion takes now than right after, on the engine that is idle then."""
     began = time.perf_counter()
     await first_token(engine, (*prompt, words.take(1)), key=key)

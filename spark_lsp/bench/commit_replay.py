@@ -17,7 +17,7 @@ from typing import Any, Final
 from spark_lsp.bench.edit_scenarios import play, read_scenario
 from spark_lsp.edits.chain import Chain
 from spark_lsp.edits.computed import computed
-from spark_lsp.edits.gate import Shown, gate
+from spark_lsp.edits.gate import GateContext, gate
 from spark_lsp.edits.next_edit import NextEdit, Situation
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.index.scan.repository import git_environment, git_program
@@ -31,7 +31,7 @@ Hunk = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ReplayedHunk:
     """One file of one commit with its first hunk made: ``rest`` are the lines that the commit still changes."""
 
     path: str
@@ -95,7 +95,7 @@ def measure_history(repository: Path, count: int, seed: int) -> dict[str, Any]:
     }
 
 
-def _offered(step: Step) -> NextEdit | None:
+def _offered(step: ReplayedHunk) -> NextEdit | None:
     """Return the first edit that passes the gate, nearest to the change."""
     language = language_of_path(step.path)
     if language is None:
@@ -103,17 +103,17 @@ def _offered(step: Step) -> NextEdit | None:
     chain = computed(Situation(step.path, language, step.now, (step.before,), is_whole=False))
     if not isinstance(chain, Chain):
         return None
-    shown = Shown(step.now, (step.before,))
+    shown = GateContext(step.now, (step.before,))
     offset = next((at for at, pair in enumerate(zip(step.before, step.now, strict=False)) if pair[0] != pair[1]), 0)
     return next((edit for edit in chain.in_order(step.path, offset) if not gate(edit, shown)), None)
 
 
-def _hunk_at(step: Step, edit: NextEdit) -> Hunk | None:
+def _hunk_at(step: ReplayedHunk, edit: NextEdit) -> Hunk | None:
     line = step.now.count("\n", 0, edit.span.start)
     return next((hunk for hunk in step.rest if hunk[0] <= line < max(hunk[1], hunk[0] + 1)), None)
 
 
-def _is_exact(step: Step, edit: NextEdit, hunk: Hunk) -> bool:
+def _is_exact(step: ReplayedHunk, edit: NextEdit, hunk: Hunk) -> bool:
     """Whether the lines that the edit leaves are among those that the commit has there."""
     start = edit.text_after.rfind("\n", 0, edit.span.start) + 1
     end = edit.text_after.find("\n", edit.span.start + len(edit.new_text.rstrip("\n")))
@@ -122,7 +122,7 @@ def _is_exact(step: Step, edit: NextEdit, hunk: Hunk) -> bool:
     return all(line in wanted for line in lines)
 
 
-def _steps(repository: Path, count: int, seed: int) -> Iterator[Step]:
+def _steps(repository: Path, count: int, seed: int) -> Iterator[ReplayedHunk]:
     draw = random.Random(seed)  # noqa: S311 - a sample, not a secret
     commits = _git(repository, "log", "--no-merges", f"--max-count={MAX_COMMITS}", "--format=%H").split()
     draw.shuffle(commits)
@@ -138,7 +138,7 @@ def _steps(repository: Path, count: int, seed: int) -> Iterator[Step]:
                 return
 
 
-def _step(repository: Path, commit: str, path: str) -> Step | None:
+def _step(repository: Path, commit: str, path: str) -> ReplayedHunk | None:
     before, final = _git(repository, "show", f"{commit}^:{path}"), _git(repository, "show", f"{commit}:{path}")
     if not before or not final or max(len(before), len(final)) > MAX_CHARACTERS:
         return None
@@ -148,7 +148,7 @@ def _step(repository: Path, commit: str, path: str) -> Step | None:
     first = hunks[0]
     old, new = before.split("\n"), final.split("\n")
     now = [*old[: first[0]], *new[first[2] : first[3]], *old[first[1] :]]
-    return Step(path, before, "\n".join(now), tuple(_hunks(now, new)), final)
+    return ReplayedHunk(path, before, "\n".join(now), tuple(_hunks(now, new)), final)
 
 
 def _hunks(old: Sequence[str], new: Sequence[str]) -> list[Hunk]:

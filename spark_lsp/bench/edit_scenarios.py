@@ -13,7 +13,7 @@ from typing import Final
 
 from spark_lsp.edits.chain import Chain
 from spark_lsp.edits.computed import computed
-from spark_lsp.edits.gate import Shown, gate
+from spark_lsp.edits.gate import GateContext, gate
 from spark_lsp.edits.next_edit import NextEdit, Silence, Situation, with_open_texts
 from spark_lsp.errors import SettingsError
 from spark_lsp.index.store import Index
@@ -36,7 +36,7 @@ class Scenario:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ScenarioOutcome:
     """What followed: the workspace with every step accepted, the number of steps, and the reason for silence."""
 
     texts: Mapping[str, str]
@@ -67,21 +67,21 @@ def read_scenario(path: Path) -> Scenario:
     )
 
 
-def play(scenario: Scenario, folder: Path) -> Outcome:
+def play(scenario: Scenario, folder: Path) -> ScenarioOutcome:
     """Write the workspace to an empty folder, make the change, and accept every step that is offered."""
     situation = situation_of(scenario, folder)
     offered = computed(situation)
     if isinstance(offered, Silence):
-        return Outcome(scenario.now, 0, offered.name)
+        return ScenarioOutcome(scenario.now, 0, offered.name)
     texts = dict(scenario.now)
     count = 0
     for edit in _steps(offered, situation.path):
-        refusal = gate(edit, Shown(texts[edit.path]))
+        refusal = gate(edit, GateContext(texts[edit.path]))
         if refusal:
-            return Outcome(texts, count, refusal)
+            return ScenarioOutcome(texts, count, refusal)
         texts[edit.path] = edit.text_after
         count += 1
-    return Outcome(texts, count)
+    return ScenarioOutcome(texts, count)
 
 
 def situation_of(scenario: Scenario, folder: Path) -> Situation:

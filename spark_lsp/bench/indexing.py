@@ -22,10 +22,10 @@ import psutil
 from spark_lsp.bench.asking import percentile
 from spark_lsp.bench.server_start import measure_window
 from spark_lsp.index.scan.crawl import crawl
-from spark_lsp.index.scan.ignore import Rules
+from spark_lsp.index.scan.ignore import CrawlRules
 from spark_lsp.index.store import Index
 from spark_lsp.index.workers.pool import Workers
-from spark_lsp.index.workers.worker import Job, ParseBare, ScanFiles
+from spark_lsp.index.workers.worker import ParseBare, ScanFiles, WorkerJob
 from spark_lsp.text.language import language_of_path
 
 SLICE_FILES = 20
@@ -74,7 +74,7 @@ def measure_index(sizes: Sizes, tell: Tell) -> dict[str, Any]:
 
 def fill(folder: Path, root: Path, count: int) -> tuple[list[str], int]:
     """Copy files of known languages until there are enough; returns their paths and how many are repeated ones."""
-    files = [file for file in crawl(folder, Rules(max_files=10 * count), Counter()) if language_of_path(file.path)]
+    files = [file for file in crawl(folder, CrawlRules(max_files=10 * count), Counter()) if language_of_path(file.path)]
     random.Random(1).shuffle(files)  # noqa: S311 - a sample, no secret
     paths = []
     for number in range(count if files else 0):
@@ -138,7 +138,10 @@ def _warmed(count: int, root: Path, paths: Sequence[str]) -> Workers:
     """Start workers and let them load grammars and queries, which is not what is measured."""
     workers = Workers(count, idle_s=600)
     kinds = tuple({Path(path).suffix: path for path in paths}.values())
-    jobs: list[Job] = [ParseBare(str(root), kinds), ScanFiles(str(root), kinds, Rules().max_file_bytes, None)]
+    jobs: list[WorkerJob] = [
+        ParseBare(str(root), kinds),
+        ScanFiles(str(root), kinds, CrawlRules().max_file_bytes, None),
+    ]
     for future in [workers.submit(job) for job in jobs * 2 * workers.count]:
         future.result()
     return workers
@@ -263,7 +266,7 @@ def _long_file(place: Path, lines: int, tell: Tell) -> dict[str, Any]:
     root.mkdir()
     text = "".join(f"value_{number} = value_{number // 2}\n" for number in range(lines))
     (root / "long.py").write_text(text)
-    just = text[: Rules().max_file_bytes - 100].rpartition("\n")[0]
+    just = text[: CrawlRules().max_file_bytes - 100].rpartition("\n")[0]
     (root / "short.py").write_text("x = 1\n")
     index = Index(root, workers=Workers(1))
     with beating() as beats:

@@ -13,9 +13,9 @@ import psutil
 
 from spark_lsp.bench.asking import (
     REPLY_CELLS,
-    Answer,
     Measure,
-    Words,
+    OneTokenWords,
+    TimedAnswer,
     ask,
     code,
     engine_of,
@@ -60,7 +60,7 @@ async def measure_latency(measure: Measure, volatile_tokens: int, tries: int) ->
                 restart = await _restart(engine, prompt, cold.first_ms)
                 held = await baseline.ask(Describe())
                 await baseline.ask_to_hold(prompt)
-                words = await Words.of(engine)
+                words = await OneTokenWords.of(engine)
                 counts = sorted({*SERIES, volatile_tokens})
                 series = await _series(engine, baseline, prompt, words, counts, measure.rounds)
                 decode = await decode_speeds(engine, baseline, prompt, ANSWER_TOKENS, measure.rounds)
@@ -87,10 +87,15 @@ async def measure_latency(measure: Measure, volatile_tokens: int, tries: int) ->
 
 
 async def _series(
-    engine: Engine, baseline: Baseline, prompt: Sequence[PromptPart], words: Words, counts: Sequence[int], rounds: int
+    engine: Engine,
+    baseline: Baseline,
+    prompt: Sequence[PromptPart],
+    words: OneTokenWords,
+    counts: Sequence[int],
+    rounds: int,
 ) -> list[dict[str, Any]]:
     """Time first tokens behind the resident prompt, the engine's and the baseline loop's in turns."""
-    ours: dict[int, list[Answer]] = {count: [] for count in counts}
+    ours: dict[int, list[TimedAnswer]] = {count: [] for count in counts}
     theirs: dict[int, list[float]] = {count: [] for count in counts}
     for _ in range(rounds):
         for count in counts:
@@ -99,7 +104,7 @@ async def _series(
     return [_row(count, ours[count], theirs[count]) for count in counts]
 
 
-def _row(count: int, answers: Sequence[Answer], baseline: Sequence[float]) -> dict[str, Any]:
+def _row(count: int, answers: Sequence[TimedAnswer], baseline: Sequence[float]) -> dict[str, Any]:
     first_ms, bare_ms = middle([answer.first_ms for answer in answers]), middle(baseline)
     return {
         "asked_tokens": count,

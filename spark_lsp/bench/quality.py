@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import structs
 
 from spark_lsp.bench.asking import engine_of, launch_of, private_place
-from spark_lsp.bench.recall import Case, RecallCounts, Shown, choose_cases, lines_of, table
+from spark_lsp.bench.recall import RecallCase, RecallCounts, ShownDefinitions, choose_cases, lines_of, table
 from spark_lsp.bench.recorded_session import BUDGET_TOKENS, measure_session
 from spark_lsp.bench.rivals import Bm25Chunks, ImportedBodies, JaccardWindows, RepositoryMap, Rival
 from spark_lsp.engine.base import Engine, ModelInfo
@@ -29,7 +29,7 @@ from spark_lsp.prompt.cached_prefix import count_segments
 from spark_lsp.prompt.pack import Layout, pack
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.prompt.snippets import Signatures, count_candidates
-from spark_lsp.prompt.sources import Cursor, definitions_for, gather
+from spark_lsp.prompt.sources import PromptCursor, definitions_for, gather
 from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.prompt.workspace_context import WorkspaceContext
 
@@ -110,7 +110,7 @@ async def _project(quality: Quality, folder: Path, engine: Engine) -> tuple[Coun
     counter = TokenCounter(engine)
     counts_by_packer: CountsByBudget = {}
 
-    def count(packer: str, budget: int, case: Case, shown: Shown) -> None:
+    def count(packer: str, budget: int, case: RecallCase, shown: ShownDefinitions) -> None:
         counts_by_packer.setdefault(packer, {}).setdefault(budget, RecallCounts()).add(case, shown)
 
     for case in cases:
@@ -128,7 +128,7 @@ async def _project(quality: Quality, folder: Path, engine: Engine) -> tuple[Coun
 
 async def _fill(
     pieces: Iterator[Segment], counter: TokenCounter, family: FimFamily, budgets: Sequence[int]
-) -> dict[int, Shown]:
+) -> dict[int, ShownDefinitions]:
     """Take pieces, best first, while they fit; for each budget what is then shown."""
     taken: dict[int, list[Segment]] = {budget: [] for budget in budgets}
     used = dict.fromkeys(budgets, 0)
@@ -157,7 +157,7 @@ class _Ours:
         self._layout = Layout(_family(engine), "spm", name)
         self._context = _context(engine, index, self._recent, name)
 
-    async def shown(self, case: Case, budget_tokens: int) -> Shown:
+    async def shown(self, case: RecallCase, budget_tokens: int) -> ShownDefinitions:
         """Return what a prompt of the budget shows of other files."""
         self._context.fix_size(budget_tokens)
         self._context.engine_lost()  # every case begins with nothing shown yet
@@ -167,7 +167,7 @@ class _Ours:
         assert packed.tokens <= packed.budget_tokens, "a budget is never exceeded"
         return lines_of(packed.segments)
 
-    async def shown_without_window(self, case: Case, budget_tokens: int) -> Shown:
+    async def shown_without_window(self, case: RecallCase, budget_tokens: int) -> ShownDefinitions:
         """Return what other files show where they get the whole budget; call ``shown`` with the case before."""
         split = self._context.budget()
         whole = replace(
@@ -177,7 +177,7 @@ class _Ours:
             prefix_tokens=0,
             suffix_tokens=0,
         )
-        cursor = Cursor(
+        cursor = PromptCursor(
             case.snapshot,
             case.path,
             case.offset,

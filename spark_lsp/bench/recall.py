@@ -26,12 +26,12 @@ MAX_PLACES = 3
 GROUPS = ("all", "novel", "fields")
 TRIES_PER_CASE = 40  # cursors whose next lines need nothing of another file say nothing
 
-Shown = frozenset[tuple[str, str]]
+ShownDefinitions = frozenset[tuple[str, str]]
 """What a prompt shows of other files: pairs of a path and a line, its blanks at both ends left out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class RecallCase:
     """A cursor, the text around the hole, and for each needed name the lines that define it."""
 
     path: str
@@ -39,7 +39,7 @@ class Case:
     text: str
     offset: int
     hole: str
-    needed: Mapping[str, Shown]
+    needed: Mapping[str, ShownDefinitions]
     novel: frozenset[str]
     fields: frozenset[str]
 
@@ -56,7 +56,7 @@ class RecallCounts:
     covered: Counter[str] = field(default_factory=Counter)
     needed: Counter[str] = field(default_factory=Counter)
 
-    def add(self, case: Case, shown: Shown) -> None:
+    def add(self, case: RecallCase, shown: ShownDefinitions) -> None:
         """Count one case, both for all of its names and for the novel ones, fields apart."""
         for name, lines in case.needed.items():
             groups = ["fields"] if name in case.fields else ["all", "novel"] if name in case.novel else ["all"]
@@ -74,12 +74,12 @@ class RecallCounts:
         return round(self.covered[group] / self.needed[group], 3) if self.needed[group] else 0.0
 
 
-def choose_cases(view: IndexView, count: int, seed: int) -> list[Case]:
+def choose_cases(view: IndexView, count: int, seed: int) -> list[RecallCase]:
     """Choose cursors at random: each file as likely as it is long, only those that need something."""
     chance = random.Random(seed)  # noqa: S311 - chooses cursors
     paths = [path for path in sorted(view.files) if view.files[path].language in LANGUAGES]
     weights = [view.files[path].size for path in paths]
-    cases: list[Case] = []
+    cases: list[RecallCase] = []
     for _ in range(count * TRIES_PER_CASE if paths else 0):
         entry = view.files[chance.choices(paths, weights)[0]]
         case = _case(view, entry, chance)
@@ -90,7 +90,7 @@ def choose_cases(view: IndexView, count: int, seed: int) -> list[Case]:
     return cases
 
 
-def _case(view: IndexView, entry: FileEntry, chance: random.Random) -> Case | None:
+def _case(view: IndexView, entry: FileEntry, chance: random.Random) -> RecallCase | None:
     text = entry.text
     lines = LineTable.of(text)
     first = chance.randrange(max(1, len(lines) - HOLE_LINES))
@@ -98,7 +98,7 @@ def _case(view: IndexView, entry: FileEntry, chance: random.Random) -> Case | No
     start, end = lines.starts[first], lines.ends[last]
     inside, outside = _names_inside_and_outside(entry, text, Span(start, end))
     own = {definition.name for definition in entry.symbols.definitions}
-    needed: dict[str, Shown] = {}
+    needed: dict[str, ShownDefinitions] = {}
     fields: set[str] = set()
     for name in inside:
         places = view.definitions.get(name, ())
@@ -110,7 +110,7 @@ def _case(view: IndexView, entry: FileEntry, chance: random.Random) -> Case | No
         return None
     novel = frozenset(needed.keys() - outside)
     bare = text[:start] + text[end:]
-    return Case(entry.path, entry.language, bare, start, text[start:end], needed, novel, frozenset(fields))
+    return RecallCase(entry.path, entry.language, bare, start, text[start:end], needed, novel, frozenset(fields))
 
 
 def _names_inside_and_outside(entry: FileEntry, text: str, hole: Span) -> tuple[list[str], set[str]]:
@@ -141,7 +141,7 @@ def defining_line(entry: FileEntry, definition: Definition) -> tuple[str, str]:
     return entry.path, text[start : end if end >= 0 else len(text)].strip()
 
 
-def lines_of(segments: Iterable[Segment]) -> Shown:
+def lines_of(segments: Iterable[Segment]) -> ShownDefinitions:
     """Return what segments of other files show."""
     return frozenset(
         (segment.path, line.strip())

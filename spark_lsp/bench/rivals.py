@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from spark_lsp.bench.recall import Case
+from spark_lsp.bench.recall import RecallCase
 from spark_lsp.index.parse.windows import WORD
 from spark_lsp.index.ranking.import_graph import visible_files
 from spark_lsp.index.storage.view import FileEntry, IndexView
@@ -33,7 +33,7 @@ MANY_DEFINERS = 5  # Aider: a name that more files define weighs a tenth
 class Rival(Protocol):
     """Returns pieces of other files for a case, best first."""
 
-    def __call__(self, case: Case) -> Iterator[Segment]:
+    def __call__(self, case: RecallCase) -> Iterator[Segment]:
         """Yield pieces; the same piece is never given twice."""
         ...
 
@@ -73,7 +73,7 @@ class _Chunks:
         )
 
 
-def _query(case: Case) -> list[str]:
+def _query(case: RecallCase) -> list[str]:
     before = case.text[: case.offset].splitlines()[-QUERY_LINES:]
     return WORD.findall("\n".join(before))
 
@@ -84,7 +84,7 @@ class JaccardWindows:
     def __init__(self, view: IndexView) -> None:
         self._chunks = _Chunks.of(view, lines=60, step=10)
 
-    def __call__(self, case: Case) -> Iterator[Segment]:
+    def __call__(self, case: RecallCase) -> Iterator[Segment]:
         """Yield windows, best first."""
         words = set(_query(case))
         common = np.zeros(len(self._chunks.segments))
@@ -105,7 +105,7 @@ class Bm25Chunks:
     def __init__(self, view: IndexView) -> None:
         self._chunks = _Chunks.of(view, lines=40, step=40)
 
-    def __call__(self, case: Case) -> Iterator[Segment]:
+    def __call__(self, case: RecallCase) -> Iterator[Segment]:
         """Yield chunks, best first."""
         chunks = self._chunks
         scores = np.zeros(len(chunks.segments))
@@ -125,7 +125,7 @@ class ImportedBodies:
     def __init__(self, view: IndexView) -> None:
         self._view = view
 
-    def __call__(self, case: Case) -> Iterator[Segment]:
+    def __call__(self, case: RecallCase) -> Iterator[Segment]:
         """Yield definitions with their bodies."""
         view = self._view
         imported = set(visible_files(view, case.path, case.language))
@@ -160,7 +160,7 @@ class RepositoryMap:
         self._source, self._target, self._name = rows[:, 0], rows[:, 1], rows[:, 2]
         self._weight = np.array([edge[3] for edge in edges], np.float64)
 
-    def __call__(self, case: Case) -> Iterator[Segment]:
+    def __call__(self, case: RecallCase) -> Iterator[Segment]:
         """Yield signature lines, best first."""
         weight = self._weight.copy()
         mentioned = set(WORD.findall(case.text))
@@ -181,7 +181,7 @@ class RepositoryMap:
             if path != case.path:
                 yield from _signatures(self._view.files[path], wanted)
 
-    def _edges_of(self, case: Case, mentioned: set[str]) -> list[tuple[int, int, float]]:
+    def _edges_of(self, case: RecallCase, mentioned: set[str]) -> list[tuple[int, int, float]]:
         numbers = {name: number for number, name in enumerate(self._names)}
         counts = Counter(WORD.findall(case.text))
         return [

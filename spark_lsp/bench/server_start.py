@@ -35,7 +35,7 @@ async def _measured(root: Path, place: Path) -> dict[str, Any]:
         env=environment,
         limit=1 << 24,
     )
-    client = _Client(server)
+    client = _MinimalClient(server)
     reading = asyncio.create_task(client.read())
     try:
         async with asyncio.timeout(LIMIT_S):
@@ -46,7 +46,7 @@ async def _measured(root: Path, place: Path) -> dict[str, Any]:
         await server.wait()
 
 
-async def _watched(client: "_Client", root: Path) -> dict[str, Any]:
+async def _watched(client: "_MinimalClient", root: Path) -> dict[str, Any]:
     options = {"completion": {"enabled": False}}  # no model: the index alone is measured
     await client.request(
         "initialize",
@@ -77,7 +77,7 @@ async def _watched(client: "_Client", root: Path) -> dict[str, Any]:
     }
 
 
-class _Client:
+class _MinimalClient:
     """The least that a server takes for an editor."""
 
     def __init__(self, server: asyncio.subprocess.Process) -> None:

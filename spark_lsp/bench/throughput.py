@@ -17,8 +17,8 @@ import numpy as np
 
 from spark_lsp.bench.asking import (
     REPLY_CELLS,
-    Answer,
     Measure,
+    TimedAnswer,
     ask,
     code,
     engine_of,
@@ -121,7 +121,7 @@ async def decode_speeds(
     And the share of the engine's time that went into the library: two contexts of one size differ by up to a quarter
     with where their memory happens to be, and this compares within one.
     """
-    ours: list[Answer] = []
+    ours: list[TimedAnswer] = []
     theirs: list[float] = []
     for number in range(rounds):
         start = TextPart(f"{_STARTS[number % len(_STARTS)]}run_{number}")
@@ -198,7 +198,7 @@ async def _copy(engine: Engine, prompt: Sequence[PromptPart], case: Rename, answ
 
 async def _new_code(engine: Engine, prompt: Sequence[PromptPart], answer_tokens: int, rounds: int) -> dict[str, Any]:
     """Write code that stands nowhere yet, with the engine's own drafts and without, in turns."""
-    pairs: list[tuple[Answer, Answer]] = []
+    pairs: list[tuple[TimedAnswer, TimedAnswer]] = []
     for number in range(rounds):
         for start in _STARTS:
             request = CompletionRequest(prompt=(*prompt, TextPart(f"{start}new_{number}")), max_tokens=answer_tokens)
@@ -214,7 +214,9 @@ async def _new_code(engine: Engine, prompt: Sequence[PromptPart], answer_tokens:
     }
 
 
-async def _both(engine: Engine, request: CompletionRequest, *, drafts_first: bool = True) -> tuple[Answer, Answer]:
+async def _both(
+    engine: Engine, request: CompletionRequest, *, drafts_first: bool = True
+) -> tuple[TimedAnswer, TimedAnswer]:
     """Ask with drafts and without; the prompt is resident for both.
 
     Where the two are about as fast, who comes first has to change: the second answer of a pair finds warmer caches.
@@ -231,7 +233,7 @@ def _without_drafts(request: CompletionRequest) -> CompletionRequest:
     return CompletionRequest(request.prompt, request.max_tokens, sampling=request.sampling, speculate=False)
 
 
-def _steps(answer: Answer) -> dict[str, Any]:
+def _steps(answer: TimedAnswer) -> dict[str, Any]:
     usage = answer.usage
     return {
         "tokens": usage.generated_tokens,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
 from spark_lsp.catalog.known import HubSource, PublishedFile
-from spark_lsp.catalog.partial import Arrived, Progress, need_space, partial_file
+from spark_lsp.catalog.partial import Arrived, DownloadProgress, need_space, partial_file
 from spark_lsp.errors import ModelSourceFailed
 
 STEP: Final = "download from the hub"
@@ -31,7 +31,7 @@ def fetch_from_hub(
     file: PublishedFile,
     source: HubSource,
     work: Path,
-    progress: Progress,
+    progress: DownloadProgress,
     *,
     is_last: bool = True,
     endpoint: str | None = None,
@@ -73,7 +73,7 @@ def fetch_from_hub(
 
 
 def _download(
-    url: str, partial: Path, resumed: int, size_bytes: int, title: str, progress: Progress, *, retries: int
+    url: str, partial: Path, resumed: int, size_bytes: int, title: str, progress: DownloadProgress, *, retries: int
 ) -> None:
     from huggingface_hub.file_download import http_get  # noqa: PLC0415
     from huggingface_hub.utils import (  # type: ignore[attr-defined]  # noqa: PLC0415

@@ -49,7 +49,7 @@ class IndexSource:
     parts: tuple[WheelPart, ...]
 
 
-Source = HubSource | IndexSource
+ModelSource = HubSource | IndexSource
 
 SOURCE_TITLES: dict[SourceKind, str] = {source.kind: source.title for source in (HubSource, IndexSource)}
 """How a message names each kind of source."""
@@ -64,11 +64,11 @@ class PublishedFile:
     """Rounded where only that is known; then the source's own size counts when the file is pulled."""
     sha256: str = ""
     """The published checksum; empty where none was found, then the hub's own at the time counts."""
-    sources: tuple[Source, ...] = ()
+    sources: tuple[ModelSource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class PublishedShape:
     """What memory and speed follow from, as the maker publishes it."""
 
     layers: int
@@ -101,7 +101,7 @@ class KnownModel:
     """Whether it also follows instructions, which actions with a free instruction need."""
     is_free: bool = True
     """Whether the licence allows any use, work for pay included."""
-    shape: Shape | None = None
+    shape: PublishedShape | None = None
     file: PublishedFile | None = None
     """What can be pulled; None for a model that comes with the installation."""
 

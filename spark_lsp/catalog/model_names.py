@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from spark_lsp.catalog.folder import registered
-from spark_lsp.catalog.known import KnownModel, Shape, is_file
+from spark_lsp.catalog.known import KnownModel, PublishedShape, is_file
 from spark_lsp.catalog.measured import this_machine
 from spark_lsp.catalog.optimized import optimized_file
 from spark_lsp.catalog.recommend import Recommendation, fits, serving
@@ -52,7 +52,7 @@ MODELS = (
         useful_tokens=1536,  # trained on samples of up to 2,048 tokens, answers included
         family="qwen2.5-coder",
         native_tokens=2048,
-        shape=Shape(6, 6 * 2 * 128, 6_500_000),
+        shape=PublishedShape(6, 6 * 2 * 128, 6_500_000),
     ),
     *HUB_MODELS,
 )

@@ -19,13 +19,12 @@ import platformdirs
 from spark_lsp.catalog.known import KnownModel
 from spark_lsp.catalog.measured import this_machine
 from spark_lsp.catalog.model_names import EMBEDDED_NAME, MODELS, default_model, model_path
+from spark_lsp.catalog.partial import DownloadProgress
 from spark_lsp.catalog.recommend import fits, recommend
 from spark_lsp.config import Settings
 
 QUIET_DAYS: Final = 7
 """How long nothing is offered after "not now"."""
-
-Progress = Callable[[str, int, int], None]
 
 
 class _Decision(msgspec.Struct, frozen=True):
@@ -42,7 +41,7 @@ class ModelOffer:
     name: str
     message: str
     """One paragraph that asks: name, size and licence."""
-    pull: Callable[[Progress], object]
+    pull: Callable[[DownloadProgress], object]
     """Downloads it; blocks. Only to be called after a yes."""
     decline: Callable[[bool], None]
     """Remembers a no: True for good, False for a week."""
@@ -139,7 +138,7 @@ def _message(model: KnownModel) -> str:
     )
 
 
-def _pull(model: KnownModel, progress: Progress) -> object:
+def _pull(model: KnownModel, progress: DownloadProgress) -> object:
     from spark_lsp.catalog.pull import pull  # noqa: PLC0415  brings an HTTP client
 
     return pull(model, progress)

@@ -14,7 +14,7 @@ from typing import Final
 
 from spark_lsp.errors import ModelMissing, ModelSourceFailed
 
-Progress = Callable[[str, int, int], None]
+DownloadProgress = Callable[[str, int, int], None]
 """Receives the step (``download …`` or ``check``), the bytes that are done, and of how many.
 
 What it raises ends the pull; what has arrived is kept.
@@ -83,7 +83,7 @@ def need_space(folder: Path, wanted_bytes: int, name: str) -> None:
         )
 
 
-def check(arrived: Arrived, title: str, progress: Progress) -> None:
+def check(arrived: Arrived, title: str, progress: DownloadProgress) -> None:
     """Refuse what is not the published file, and delete it: continuing it would never make it right.
 
     Raises:

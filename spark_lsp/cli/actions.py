@@ -12,7 +12,7 @@ from rich.table import Table
 
 from spark_lsp.actions.base import AvailableAction, Proposal, Target
 from spark_lsp.cli.oneshot import settings_of, workspace_for
-from spark_lsp.cli.place import Place, decode, read_place, workspace_of
+from spark_lsp.cli.place import FileSpan, decode, read_place, workspace_of
 from spark_lsp.cli.terminal import console, out_json
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.server.convert import range_as_json
@@ -70,7 +70,7 @@ def _show_available(available: list[AvailableAction], *, as_json: bool) -> None:
     console().print(table if available else "No code action is available here.")
 
 
-def _show_proposal(proposal: Proposal, where: Place, root: Path, *, write: bool, as_json: bool) -> None:
+def _show_proposal(proposal: Proposal, where: FileSpan, root: Path, *, write: bool, as_json: bool) -> None:
     text, path = where.snapshot.text, where.snapshot.path
     assert path is not None, "a place on the command line is a file"
     after = apply_edits(text, proposal.edits)
@@ -143,7 +143,7 @@ def _diff(name: str, before: str, after: str) -> str:
     )
 
 
-def _proposal_json(proposal: Proposal, where: Place, name: str, diff: str) -> dict[str, Any]:
+def _proposal_json(proposal: Proposal, where: FileSpan, name: str, diff: str) -> dict[str, Any]:
     text, lines = where.snapshot.text, where.snapshot.lines
     edits = [
         {"path": name, "range": range_as_json(text, lines, edit.span), "newText": edit.new_text}

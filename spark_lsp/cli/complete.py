@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from spark_lsp.cli.oneshot import errors, settings_of, workspace_for
-from spark_lsp.cli.place import Place, read_place, workspace_of
+from spark_lsp.cli.place import FileSpan, read_place, workspace_of
 from spark_lsp.cli.replay import replay_request
 from spark_lsp.cli.terminal import console, err, out_json
-from spark_lsp.completion.answer import Answer
+from spark_lsp.completion.answer import CompletionAnswer
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.recording import recorder
 from spark_lsp.engine.base import ModelInfo
@@ -57,7 +57,7 @@ def complete(
     root = workspace_of(where.snapshot.path or Path.cwd(), workspace)
     settings = settings_of(root, model, max_lines)
 
-    async def run() -> tuple[Answer, ModelInfo | None]:
+    async def run() -> tuple[CompletionAnswer, ModelInfo | None]:
         async with workspace_for(root, settings, where, prompt_tokens=context_tokens) as opened:
             if record:
                 opened.completer.writer.record_with(recorder(record))
@@ -76,14 +76,14 @@ def complete(
         raise failure(f"The model gave no answer ({answer.reason}).", fix="Run spark-lsp doctor for the reason.")
 
 
-async def _stream(opened: Workspace, where: Place, *, quiet: bool) -> Answer:
+async def _stream(opened: Workspace, where: FileSpan, *, quiet: bool) -> CompletionAnswer:
     terminal = console(highlight=False)
     cursor = CursorContext(where.snapshot, where.span.start)
     if not quiet:
         before = cursor.prefix.split("\n")[-SHOWN_LINES:]
         terminal.print("\n".join(before), style="dim", end="", markup=False, soft_wrap=True)
     shown = ""
-    last = Answer(None, Reason.EMPTY, final=True)
+    last = CompletionAnswer(None, Reason.EMPTY, final=True)
     async with aclosing(opened.completer.stream(cursor, manual=True)) as answers:
         async for last in answers:
             text = last.suggestion.text if last.suggestion else shown
@@ -102,7 +102,7 @@ async def _stream(opened: Workspace, where: Place, *, quiet: bool) -> Answer:
     return last
 
 
-def _as_json(answer: Answer, model: ModelInfo | None, where: Place) -> dict[str, Any]:
+def _as_json(answer: CompletionAnswer, model: ModelInfo | None, where: FileSpan) -> dict[str, Any]:
     usage, record = answer.usage, answer.record
     facts = record.facts if record else {}
     items = []

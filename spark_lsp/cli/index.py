@@ -13,7 +13,7 @@ from spark_lsp.app import index_cache_path
 from spark_lsp.cli.place import workspace_of
 from spark_lsp.cli.terminal import console, err, out_json
 from spark_lsp.config import environment_source, resolve
-from spark_lsp.index.scan.ignore import Rules
+from spark_lsp.index.scan.ignore import CrawlRules
 from spark_lsp.index.storage.report import IndexReport
 from spark_lsp.index.store import Index
 from spark_lsp.index.workers.pool import Workers
@@ -34,7 +34,7 @@ def index(
     """
     root = workspace_of(Path.cwd(), folder)
     settings, messages = resolve([environment_source(os.environ)])
-    rules = Rules(include=settings.context.include, exclude=settings.context.exclude)
+    rules = CrawlRules(include=settings.context.include, exclude=settings.context.exclude)
     for message in messages:
         _say(message)
     opened = Index(root, cache_path=index_cache_path(root), rules=rules, workers=Workers(), say=_say)

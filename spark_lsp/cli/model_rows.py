@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from spark_lsp.catalog.known import HubSource, KnownModel, PublishedFile, Source
+from spark_lsp.catalog.known import HubSource, KnownModel, ModelSource, PublishedFile
 from spark_lsp.catalog.recommend import CONTEXTS, Machine, fits
 from spark_lsp.cli.terminal import out_json
 from spark_lsp.engine.base import ModelInfo
@@ -46,7 +46,7 @@ def _published(file: PublishedFile | None) -> dict[str, Any]:
     }
 
 
-def _source(source: Source) -> dict[str, Any]:
+def _source(source: ModelSource) -> dict[str, Any]:
     if isinstance(source, HubSource):
         return {"kind": source.kind, "repository": source.repository, "revision": source.revision}
     return {
@@ -150,7 +150,7 @@ def _source_lines(file: PublishedFile | None) -> list[tuple[str, str]]:
     ]
 
 
-def _source_text(source: Source) -> str:
+def _source_text(source: ModelSource) -> str:
     if isinstance(source, HubSource):
         return f"{source.title}: {source.repository}"
     first, last = (source.distribution.format(number=number) for number in (1, len(source.parts)))

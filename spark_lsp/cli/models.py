@@ -27,7 +27,7 @@ from spark_lsp.catalog.model_names import (
     resolve_model,
 )
 from spark_lsp.catalog.optimized import forget, optimize_hint
-from spark_lsp.catalog.partial import Progress
+from spark_lsp.catalog.partial import DownloadProgress
 from spark_lsp.catalog.recommend import CONTEXTS, GIB, Fit, Machine, Recommendation, fits, recommend
 from spark_lsp.cli.model_rows import (
     bytes_text,
@@ -261,7 +261,7 @@ def _known(name: str) -> KnownModel:
 
 
 @contextmanager
-def _progress() -> Iterator[tuple[Progress, Callable[[str], None]]]:
+def _progress() -> Iterator[tuple[DownloadProgress, Callable[[str], None]]]:
     """Show a bar on standard error; yield what receives the steps, and what shows a sentence above the bar."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with ProgressBar(*columns, TimeRemainingColumn(), console=console(stderr=True)) as bar:

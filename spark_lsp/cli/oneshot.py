@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from spark_lsp.app import open_engine, open_workspace
-from spark_lsp.cli.place import Place
+from spark_lsp.cli.place import FileSpan
 from spark_lsp.cli.terminal import console, err
 from spark_lsp.config import Settings
 from spark_lsp.engine.base import PrefillCost
@@ -51,7 +51,7 @@ async def _bound_cold_prompt(workspace: Workspace) -> None:
 
 @asynccontextmanager
 async def workspace_for(
-    root: Path, settings: Settings, place: Place | None, *, prompt_tokens: int | None = None, is_report: bool = False
+    root: Path, settings: Settings, place: FileSpan | None, *, prompt_tokens: int | None = None, is_report: bool = False
 ) -> AsyncIterator[Workspace]:
     """Open the workspace, bring its index up to date, start the engine and choose the cached prefix.
 

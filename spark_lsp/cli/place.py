@@ -22,7 +22,7 @@ _PLACE = re.compile(r"(?P<file>.+?):(?P<line>\d+):(?P<column>\d+)(?:-(?P<end_lin
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FileSpan:
     """A span of a file's text; empty for a cursor."""
 
     snapshot: Snapshot
@@ -31,7 +31,7 @@ class Place:
     """Of the file on disk; empty where its bytes are no text in an encoding that is known, so it is not written."""
 
 
-def read_place(text: str, *, from_stdin: bool = False) -> Place:
+def read_place(text: str, *, from_stdin: bool = False) -> FileSpan:
     """Read a place and the file that it names; with ``from_stdin`` the text comes from standard input instead.
 
     Raises:
@@ -47,7 +47,7 @@ def read_place(text: str, *, from_stdin: bool = False) -> Place:
     snapshot = Snapshot(path.as_uri(), path, 0, language.name if language else "plaintext", source)
     start = _offset(snapshot, int(match["line"]), int(match["column"]))
     end = _offset(snapshot, int(match["end_line"]), int(match["end_column"])) if match["end_line"] else start
-    return Place(snapshot, Span(min(start, end), max(start, end)), encoding)
+    return FileSpan(snapshot, Span(min(start, end), max(start, end)), encoding)
 
 
 def workspace_of(path: Path, given: Path | None) -> Path:

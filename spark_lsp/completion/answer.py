@@ -16,7 +16,7 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CompletionAnswer:
     """The answer to one request. ``final`` is False while the model still speaks.
 
     ``others`` are further candidates, for a user who asked by hand.

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from spark_lsp.completion.answer import Answer, Suggestion
+from spark_lsp.completion.answer import CompletionAnswer, Suggestion
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.gate import Gates
 from spark_lsp.completion.generations import Generations
@@ -49,10 +49,10 @@ class Answering:
     generations: Generations
     _suggestions: int = 0
 
-    async def answers(self, request: Request) -> AsyncGenerator[Answer]:
+    async def answers(self, request: Request) -> AsyncGenerator[CompletionAnswer]:
         """Yield cumulative answers; the last one is final."""
         terms = self._answer_at_once(request)
-        if isinstance(terms, Answer):
+        if isinstance(terms, CompletionAnswer):
             yield terms
             return
         generation = await self._generation(request, terms)
@@ -64,16 +64,16 @@ class Answering:
                         return
             request.trace.note(reuse="diverged")
             generation = self.generations.begin(request.cursor, terms, manual=request.manual)
-        yield Answer(None, Reason.SUPERSEDED, final=True)
+        yield CompletionAnswer(None, Reason.SUPERSEDED, final=True)
 
-    def _answer_at_once(self, request: Request) -> Answer | Terms:
+    def _answer_at_once(self, request: Request) -> CompletionAnswer | Terms:
         """Return a refusal or an answer that is known already; otherwise what a generated one has to meet."""
         cursor, trace, manual = request.cursor, request.trace, request.manual
         edit_state = self.shown.asked(cursor)
         with trace.stage("gate"):
             refusal = self.gates.refuses_even_manual(cursor)
         if refusal:
-            return Answer(None, refusal, final=True)
+            return CompletionAnswer(None, refusal, final=True)
         terms = terms_for(self.settings, self.writer.model_name, edit_state.streak, self.is_known_name, manual=manual)
         if terms.raised_by:
             trace.note(rejections_in_a_row=terms.raised_by, min_confidence=round(terms.confidence, 3))
@@ -85,7 +85,7 @@ class Answering:
         with trace.stage("gate"):
             refusal = self.gates.refuses(cursor, edit_state, manual=manual)
         if refusal:
-            return Answer(None, refusal, final=True)
+            return CompletionAnswer(None, refusal, final=True)
         generated = None if manual else self._generated_before(cursor, terms)
         if generated:
             trace.note(reuse="said_before")
@@ -106,7 +106,7 @@ class Answering:
         generation = self.generations.matching(cursor, manual=manual)
         return generation or self.generations.begin(cursor, terms, manual=manual)
 
-    async def _follow(self, generation: SharedGeneration, request: Request) -> AsyncGenerator[Answer]:
+    async def _follow(self, generation: SharedGeneration, request: Request) -> AsyncGenerator[CompletionAnswer]:
         """Yield an answer for the cursor at each change of the generation; at the deadline what is whole, and end.
 
         Ends without a final answer when a reused generation turns out to say something else than the user typed.
@@ -115,7 +115,7 @@ class Answering:
         cursor, trace, manual = request.cursor, request.trace, generation.manual
         number = self.number()
         event = generation.watch()
-        answer = Answer(None, generation.reason, final=False)
+        answer = CompletionAnswer(None, generation.reason, final=False)
         try:
             while not generation.done:
                 if not generation.continues(cursor):
@@ -140,7 +140,7 @@ class Answering:
                 text, replaced = generation.text_at(cursor)
                 answer = self.of_text(number, cursor, text, replaced, manual=manual)
             else:
-                answer = Answer(None, generation.reason, final=True)
+                answer = CompletionAnswer(None, generation.reason, final=True)
             yield replace(answer, usage=generation.usage)
         except asyncio.CancelledError:
             self.generations.stop_after_grace(generation)
@@ -148,7 +148,7 @@ class Answering:
         finally:
             generation.unwatch(event)
 
-    def _generated_before(self, cursor: CursorContext, terms: Terms) -> Answer | None:
+    def _generated_before(self, cursor: CursorContext, terms: Terms) -> CompletionAnswer | None:
         """Answer with what the last generation wrote beyond what was typed of it; None when it wrote no more."""
         uri, key = cursor.snapshot.uri, self.writer.settings_key(terms)
         generation = self.generations.of(uri)
@@ -156,7 +156,7 @@ class Answering:
         if rest is None:
             return None
         if not rest.text:
-            return Answer(None, Reason.trimmed(rest.rule), final=True)
+            return CompletionAnswer(None, Reason.trimmed(rest.rule), final=True)
         is_chosen = cursor.selected is not None
         self.reuse.store(
             Result(uri, cursor.prefix, cursor.suffix, rest.text, rest.replaced, key, behind_item=is_chosen)
@@ -170,10 +170,10 @@ class Answering:
 
     def of_text(
         self, number: int, cursor: CursorContext, text: str, replaced: int, *, final: bool = True, manual: bool
-    ) -> Answer:
+    ) -> CompletionAnswer:
         """Return the answer that offers a text, or none where it is blank or was rejected here."""
         if not text.strip():
-            return Answer(None, Reason.EMPTY if final else Reason.TIMEOUT, final)
+            return CompletionAnswer(None, Reason.EMPTY if final else Reason.TIMEOUT, final)
         if self.reuse.is_rejected(cursor, text, exactly=final and manual):
-            return Answer(None, Reason.trimmed("rejected"), final)
-        return Answer(Suggestion(text, replaced, number), Reason.OK, final)
+            return CompletionAnswer(None, Reason.trimmed("rejected"), final)
+        return CompletionAnswer(Suggestion(text, replaced, number), Reason.OK, final)

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
-from spark_lsp.completion.answer import Answer, Suggestion
+from spark_lsp.completion.answer import CompletionAnswer, Suggestion
 from spark_lsp.completion.answering import Answering, Request
 from spark_lsp.completion.candidates import other_candidates
 from spark_lsp.completion.cursor_context import CursorContext
@@ -109,12 +109,12 @@ class Completer:
         """Return why no completion would be given at a cursor even by hand, or nothing."""
         return self.gates.refuses_even_manual(cursor)
 
-    async def complete(self, cursor: CursorContext, *, manual: bool, candidates: int = 1) -> Answer:
+    async def complete(self, cursor: CursorContext, *, manual: bool, candidates: int = 1) -> CompletionAnswer:
         """Answer by the deadline with what is whole by then; the generation goes on for the next requests."""
         trace = _trace("completion", cursor, manual=manual)
         deadline_ms = self._settings.deadline_ms * (BY_HAND_DEADLINE if manual else 1)
         deadline = asyncio.get_running_loop().time() + deadline_ms / 1000
-        last = Answer(None, Reason.TIMEOUT, final=True)
+        last = CompletionAnswer(None, Reason.TIMEOUT, final=True)
         try:
             async with aclosing(self._answering.answers(Request(cursor, trace, deadline, manual))) as answers:
                 async for answer in answers:
@@ -126,14 +126,16 @@ class Completer:
             raise
         return self._finished(trace, cursor, last, manual=manual)
 
-    async def stream(self, cursor: CursorContext, *, manual: bool, candidates: int = 1) -> AsyncGenerator[Answer]:
+    async def stream(
+        self, cursor: CursorContext, *, manual: bool, candidates: int = 1
+    ) -> AsyncGenerator[CompletionAnswer]:
         """Yield cumulative answers as the model speaks; the last one is final and carries the record.
 
         Further candidates come with the last one alone; the text that is there by then does not wait for them.
         """
         trace = _trace("completion.stream", cursor, manual=manual)
         wanted = candidates if manual else 1
-        last, shown = Answer(None, Reason.TIMEOUT, final=True), ""
+        last, shown = CompletionAnswer(None, Reason.TIMEOUT, final=True), ""
         try:
             async with aclosing(self._answering.answers(Request(cursor, trace, None, manual))) as answers:
                 async for last in answers:
@@ -186,8 +188,8 @@ class Completer:
         return self.writer.begin(SharedGeneration(cursor, self.writer.settings_key(terms), terms, is_next=True))
 
     async def _with_others(
-        self, cursor: CursorContext, trace: Trace, answer: Answer, wanted: int, deadline: float = math.inf
-    ) -> Answer:
+        self, cursor: CursorContext, trace: Trace, answer: CompletionAnswer, wanted: int, deadline: float = math.inf
+    ) -> CompletionAnswer:
         """Add further candidates, as many as come by the deadline and within the usual deadline."""
         generation = self.generations.of(cursor.snapshot.uri)
         if wanted < 2 or generation is None or answer.suggestion is None:
@@ -206,8 +208,8 @@ class Completer:
         return replace(answer, others=others)
 
     def _finished(
-        self, trace: Trace, cursor: CursorContext, answer: Answer, *, manual: bool, shown: str = ""
-    ) -> Answer:
+        self, trace: Trace, cursor: CursorContext, answer: CompletionAnswer, *, manual: bool, shown: str = ""
+    ) -> CompletionAnswer:
         suggestion = answer.suggestion
         if suggestion:
             trace.note(characters=len(suggestion.text), lines=suggestion.text.count("\n") + 1)

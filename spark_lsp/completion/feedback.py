@@ -28,7 +28,7 @@ LOOKED_AT: Final = 2_000  # characters behind its place in which an accepted tex
 
 
 @dataclass(slots=True)
-class _Outcome:
+class _SuggestionOutcome:
     language: str
     characters: int
     model: str = ""
@@ -57,7 +57,7 @@ class Feedback:
     shown_count: int = 0
     accepted_count: int = 0
     rejected_count: int = 0
-    _outcomes: OrderedDict[int, _Outcome] = field(default_factory=OrderedDict)
+    _outcomes: OrderedDict[int, _SuggestionOutcome] = field(default_factory=OrderedDict)
     _watched: dict[int, _Watched] = field(default_factory=dict)
     _session: int = field(default_factory=lambda: int(time.time()))
 
@@ -85,7 +85,7 @@ class Feedback:
             known.characters = max(known.characters, characters)
             known.hidden &= is_hidden
             return
-        self._outcomes[suggestion_id] = _Outcome(language, characters, model, round(latency_ms, 1), is_hidden)
+        self._outcomes[suggestion_id] = _SuggestionOutcome(language, characters, model, round(latency_ms, 1), is_hidden)
         while len(self._outcomes) > REMEMBERED_SUGGESTIONS:
             self._outcomes.popitem(last=False)
 
@@ -156,7 +156,7 @@ class Feedback:
         """Forget what is watched in a document that was closed: nobody tells any more what becomes of it."""
         self._watched = {number: watched for number, watched in self._watched.items() if watched.uri != uri}
 
-    def _write(self, event: str, suggestion_id: int, outcome: _Outcome, **more: Any) -> None:
+    def _write(self, event: str, suggestion_id: int, outcome: _SuggestionOutcome, **more: Any) -> None:
         if self.path is None:
             return
         line = {

@@ -21,7 +21,7 @@ REMEMBERED: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class _OnScreen:
     cursor: CursorContext
     id: int
     text: str
@@ -41,8 +41,8 @@ class ShownSuggestions:
         self._reuse = reuse
         self._feedback = feedback
         self._backoff = RejectionBackoff()
-        self._on: dict[str, _Shown] = {}
-        self._offered: OrderedDict[int, _Shown] = OrderedDict()
+        self._on: dict[str, _OnScreen] = {}
+        self._offered: OrderedDict[int, _OnScreen] = OrderedDict()
         self._just_accepted: dict[str, str] = {}
         self._many_cursors: set[str] = set()
 
@@ -55,7 +55,7 @@ class ShownSuggestions:
         """Note a candidate that the user can turn to."""
         old = self._on.get(cursor.snapshot.uri)
         since_s = old.since_s if old and old.id == suggestion_id else _now_s()
-        self._offered[suggestion_id] = _Shown(cursor, suggestion_id, text, replaced, since_s)
+        self._offered[suggestion_id] = _OnScreen(cursor, suggestion_id, text, replaced, since_s)
         while len(self._offered) > REMEMBERED:
             self._offered.popitem(last=False)
 
@@ -140,7 +140,7 @@ class ShownSuggestions:
         self._backoff.forget(uri)
         self._feedback.closed(uri)
 
-    def _reject(self, shown: _Shown, *, is_read: bool) -> None:
+    def _reject(self, shown: _OnScreen, *, is_read: bool) -> None:
         """Count a rejection; one of a suggestion that was read is remembered, and makes the next ones pickier."""
         seen_ms = (_now_s() - shown.since_s) * 1000
         is_news = self._feedback.rejected(shown.id, seen_ms)

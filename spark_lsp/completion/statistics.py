@@ -21,7 +21,7 @@ ALL = "all"
 
 
 @dataclass(slots=True)
-class _History:
+class _SuggestionHistory:
     """One suggestion, as its events told."""
 
     language: str
@@ -89,7 +89,7 @@ def read_statistics(path: Path) -> FeedbackStatistics:
 
 def statistics_of(lines: Iterable[str]) -> FeedbackStatistics:
     """Add up the events of a file."""
-    histories: dict[str, _History] = {}
+    histories: dict[str, _SuggestionHistory] = {}
     unreadable = 0
     for number, line in enumerate(lines):
         try:
@@ -97,7 +97,7 @@ def statistics_of(lines: Iterable[str]) -> FeedbackStatistics:
             _take(histories, event, number)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             unreadable += 1
-    groups: dict[tuple[str, str], list[_History]] = {}
+    groups: dict[tuple[str, str], list[_SuggestionHistory]] = {}
     for history in histories.values():
         groups.setdefault((history.language, history.model), []).append(history)
     rows = tuple(_row(language, model, group) for (language, model), group in sorted(groups.items()))
@@ -105,14 +105,14 @@ def statistics_of(lines: Iterable[str]) -> FeedbackStatistics:
     return FeedbackStatistics(rows, _row(ALL, "", every), _days(every), tuple(_latencies(every)), unreadable)
 
 
-def _take(histories: dict[str, _History], event: dict[str, Any], number: int) -> None:
+def _take(histories: dict[str, _SuggestionHistory], event: dict[str, Any], number: int) -> None:
     name, at = str(event["event"]), float(event["at"])
     if not 0 <= at < END_S:
         raise ValueError("no time of a suggestion")
     key = str(event.get("suggestion", f"line {number}"))
     history = histories.get(key)
     if history is None:
-        history = histories[key] = _History(
+        history = histories[key] = _SuggestionHistory(
             str(event.get("language", "")), str(event.get("model", "")), int(at // DAY_S)
         )
     history.characters = int(event.get("characters", 0))
@@ -126,7 +126,7 @@ def _take(histories: dict[str, _History], event: dict[str, Any], number: int) ->
         history.kept_characters[int(event["after_s"])] = int(event["kept_characters"])
 
 
-def _row(language: str, model: str, histories: Sequence[_History]) -> StatsRow:
+def _row(language: str, model: str, histories: Sequence[_SuggestionHistory]) -> StatsRow:
     latencies = _latencies(histories)
     p50, p95, p99 = np.percentile(latencies, (50, 95, 99)).round(1).tolist() if latencies else (0.0, 0.0, 0.0)
     return StatsRow(
@@ -146,13 +146,13 @@ def _row(language: str, model: str, histories: Sequence[_History]) -> StatsRow:
     )
 
 
-def _kept(histories: Iterable[_History], after_s: int) -> float | None:
+def _kept(histories: Iterable[_SuggestionHistory], after_s: int) -> float | None:
     looked_at = [history for history in histories if after_s in history.kept_characters]
     accepted = sum(history.accepted_characters for history in looked_at)
     return round(sum(history.kept_characters[after_s] for history in looked_at) / accepted, 3) if accepted else None
 
 
-def _days(histories: Iterable[_History]) -> tuple[tuple[int, int, int], ...]:
+def _days(histories: Iterable[_SuggestionHistory]) -> tuple[tuple[int, int, int], ...]:
     counts: dict[int, list[int]] = {}
     for history in histories:
         day = counts.setdefault(history.day, [0, 0])
@@ -161,5 +161,5 @@ def _days(histories: Iterable[_History]) -> tuple[tuple[int, int, int], ...]:
     return tuple((day, accepted, rejected) for day, (accepted, rejected) in sorted(counts.items()))
 
 
-def _latencies(histories: Iterable[_History]) -> list[float]:
+def _latencies(histories: Iterable[_SuggestionHistory]) -> list[float]:
     return sorted(history.latency_ms for history in histories if history.latency_ms > 0)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from spark_lsp.config import Source, environment_source, resolve, settings_keys
+from spark_lsp.config import SettingsSource, environment_source, resolve, settings_keys
 from spark_lsp.doctor.check_result import Check
 from spark_lsp.server.settings import WORKSPACE_FILE, read_settings
 
@@ -105,7 +105,7 @@ def _judged(file: Path, values: dict[str, Any], program: str) -> Check:
     if isinstance(server, str) and server and not shutil.which(Path(server).expanduser()):
         message = f"spark.server.path in {file} is {server}, which is not a program."
         return Check("editor config", "fail", message, f"{program} {shlex.quote(str(file))}")
-    _, messages = resolve([Source(str(file), values)])
+    _, messages = resolve([SettingsSource(str(file), values)])
     if messages:
         return Check("editor config", "warn", " ".join(messages), f"{program} {shlex.quote(str(file))}")
     return Check("editor config", "ok", f"{file}, {len(values)} settings")

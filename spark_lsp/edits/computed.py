@@ -6,10 +6,10 @@ from typing import Final
 from spark_lsp.edits.chain import Chain
 from spark_lsp.edits.import_source import import_edits
 from spark_lsp.edits.next_edit import NOTHING, NextEdit, Silence, Situation
-from spark_lsp.edits.rename_source import Found, rename_edits
+from spark_lsp.edits.rename_source import FoundRenames, rename_edits
 from spark_lsp.edits.signature_source import signature_edits
 
-SOURCES: Final[tuple[Callable[[Situation], Found | Silence], ...]] = (
+SOURCES: Final[tuple[Callable[[Situation], FoundRenames | Silence], ...]] = (
     rename_edits,
     signature_edits,
     import_edits,
@@ -35,14 +35,14 @@ def computed(situation: Situation) -> Chain | Silence:
     return silence
 
 
-def _with_signature(renaming: Found, signature: Found | Silence) -> Found:
+def _with_signature(renaming: FoundRenames, signature: FoundRenames | Silence) -> FoundRenames:
     """Return a renaming with the calls that pass the renamed parameter by its name."""
     if isinstance(signature, Silence):
         return renaming
     own = tuple(edit for edit in signature.edits if not any(_overlap(edit, place) for place in renaming.edits))
     if len(own) < len(signature.edits) or (renaming.more and signature.more):
         return renaming
-    return Found(renaming.edits + own, renaming.more or signature.more)
+    return FoundRenames(renaming.edits + own, renaming.more or signature.more)
 
 
 def _overlap(first: NextEdit, second: NextEdit) -> bool:

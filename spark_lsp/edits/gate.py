@@ -20,7 +20,7 @@ MAX_DELETED_LINES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class GateContext:
     """What the gate has to know besides the edit.
 
     ``text`` is the file as it is now, ``texts_before`` what it was before its last edits. ``rejected`` holds the
@@ -38,35 +38,35 @@ class Gate:
     """A named refusal."""
 
     name: str
-    refuses: Callable[[NextEdit, Shown], bool]
+    refuses: Callable[[NextEdit, GateContext], bool]
 
 
-def _stale(edit: NextEdit, shown: Shown) -> bool:
+def _stale(edit: NextEdit, shown: GateContext) -> bool:
     return edit.text != shown.text
 
 
-def _same(edit: NextEdit, _: Shown) -> bool:
+def _same(edit: NextEdit, _: GateContext) -> bool:
     return edit.old_text == edit.new_text
 
 
-def _reversal(edit: NextEdit, shown: Shown) -> bool:
+def _reversal(edit: NextEdit, shown: GateContext) -> bool:
     return edit.text_after in shown.texts_before
 
 
-def _rejected(edit: NextEdit, shown: Shown) -> bool:
+def _rejected(edit: NextEdit, shown: GateContext) -> bool:
     return edit.title in shown.rejected
 
 
-def _quiet(edit: NextEdit, shown: Shown) -> bool:
+def _quiet(edit: NextEdit, shown: GateContext) -> bool:
     return edit.text.count("\n", 0, edit.span.start) in shown.quiet_lines
 
 
-def _deletes(edit: NextEdit, _: Shown) -> bool:
+def _deletes(edit: NextEdit, _: GateContext) -> bool:
     deleted = edit.old_text.count("\n") - edit.new_text.count("\n")
     return edit.certainty != "computed" and deleted > MAX_DELETED_LINES
 
 
-def _syntax(edit: NextEdit, _: Shown) -> bool:
+def _syntax(edit: NextEdit, _: GateContext) -> bool:
     syntax = SYNTAX_CACHE.of(language_of_path(edit.path), edit.text, edit.path)
     return bool(failure(edit.text, syntax, [Edit(edit.span, edit.new_text)]))
 
@@ -82,6 +82,6 @@ GATES: Final = (
 )
 
 
-def gate(edit: NextEdit, shown: Shown) -> str:
+def gate(edit: NextEdit, shown: GateContext) -> str:
     """Return the name of the first gate that refuses, or an empty string."""
     return next((gate.name for gate in GATES if gate.refuses(edit, shown)), "")

@@ -38,7 +38,7 @@ class JournalEdit:
 
 
 @dataclass(slots=True)
-class _Document:
+class _DocumentEdits:
     """The edits of one document, oldest first: each begins with the text that the one before left."""
 
     text: str
@@ -52,7 +52,7 @@ class Journal:
     """The edits of the open documents by URI. Belongs to the server's event loop; the time is passed in."""
 
     def __init__(self) -> None:
-        self._documents: dict[str, _Document] = {}
+        self._documents: dict[str, _DocumentEdits] = {}
         self.last_uri = ""
         """The document that was edited last."""
 
@@ -60,7 +60,7 @@ class Journal:
         """Take in a change of a document."""
         document = self._documents.get(uri)
         if document is None or document.text != before:
-            document = self._documents[uri] = _Document(before)
+            document = self._documents[uri] = _DocumentEdits(before)
         if before == after:
             return
         self.last_uri = uri

@@ -9,7 +9,7 @@ from spark_lsp.index.storage.view import EMPTY_VIEW, IndexView
 from spark_lsp.text.edit import Span
 from spark_lsp.text.language import Language
 
-Source = Literal["rename", "signature", "import", "repeat"]
+EditSource = Literal["rename", "signature", "import", "repeat"]
 Certainty = Literal["computed", "likely"]
 
 
@@ -25,7 +25,7 @@ class NextEdit:
     text: str
     span: Span
     new_text: str
-    source: Source
+    source: EditSource
     certainty: Certainty
     title: str
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from spark_lsp.edits.chain import Chain, lines_between
 from spark_lsp.edits.computed import computed
-from spark_lsp.edits.gate import QUIET_S, Shown, gate
+from spark_lsp.edits.gate import QUIET_S, GateContext, gate
 from spark_lsp.edits.journal import MAX_EDITS, Journal
 from spark_lsp.edits.next_edit import NOTHING, NextEdit, Silence, Situation
 
@@ -31,7 +31,7 @@ class OfferedEdit:
 
 
 @dataclass(slots=True)
-class Counts:
+class NextEditCounts:
     """What became of the next edits of this window."""
 
     offered: int = 0
@@ -45,7 +45,7 @@ class NextEdits:
     """One window's next edits."""
 
     journal: Journal = field(default_factory=Journal)
-    counts: Counts = field(default_factory=Counts)
+    counts: NextEditCounts = field(default_factory=NextEditCounts)
     _chain: Chain = Chain()
     _offers: dict[int, OfferedEdit] = field(default_factory=dict)
     _last_id: int = 0
@@ -118,9 +118,9 @@ class NextEdits:
             refusal = refusal or name
         return Silence(refusal) if refusal else NOTHING
 
-    def _shown(self, situation: Situation, edit: NextEdit, now_s: float) -> Shown:
+    def _shown(self, situation: Situation, edit: NextEdit, now_s: float) -> GateContext:
         is_own = edit.path == situation.path
-        return Shown(
+        return GateContext(
             situation.text if is_own else situation.read(edit.path),
             situation.texts_before if is_own else (),
             frozenset(self._rejected),

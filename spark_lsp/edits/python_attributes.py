@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from spark_lsp.actions.python.analysis.source import Source
-from spark_lsp.edits.python_bindings import Binding, Bindings, Place, Unclear
+from spark_lsp.edits.python_bindings import Binding, Bindings, Occurrence, Unclear
 from spark_lsp.text.edit import Span
 
 _HARMLESS_BASES: Final = frozenset({"ABC", "Generic", "Protocol", "object"})
@@ -54,7 +54,7 @@ def _stands_in(bindings: Bindings, owner: ast.ClassDef, name: str, span: Span) -
     return any(place.span == span for place in places)
 
 
-def _class_places(bindings: Bindings, owner: ast.ClassDef, name: str) -> tuple[Place, ...]:
+def _class_places(bindings: Bindings, owner: ast.ClassDef, name: str) -> tuple[Occurrence, ...]:
     """Return where the body of a class names one of its own names."""
     for node in owner.body:
         for part in ast.walk(node):
@@ -65,7 +65,7 @@ def _class_places(bindings: Bindings, owner: ast.ClassDef, name: str) -> tuple[P
     return ()
 
 
-def _self_places(source: Source, owner: ast.ClassDef, name: str) -> Iterator[Place]:
+def _self_places(source: Source, owner: ast.ClassDef, name: str) -> Iterator[Occurrence]:
     """Yield the attributes of a name that methods of a class read or set on their own object."""
     for method in owner.body:
         if not isinstance(method, _METHODS) or any(_is_static(decorator) for decorator in method.decorator_list):
@@ -81,7 +81,7 @@ def _self_places(source: Source, owner: ast.ClassDef, name: str) -> Iterator[Pla
                 yield _attribute_place(source, node)
 
 
-def _class_reads(bindings: Bindings, owners: tuple[ast.ClassDef, ...], name: str) -> Iterator[Place]:
+def _class_reads(bindings: Bindings, owners: tuple[ast.ClassDef, ...], name: str) -> Iterator[Occurrence]:
     """Yield the attributes of a name that are read from one of the classes by its own name."""
     for owner in owners:
         binding = bindings.of_node(owner.name, owner)
@@ -94,9 +94,9 @@ def _class_reads(bindings: Bindings, owners: tuple[ast.ClassDef, ...], name: str
                 yield _attribute_place(bindings.source, parent)
 
 
-def _attribute_place(source: Source, node: ast.Attribute) -> Place:
+def _attribute_place(source: Source, node: ast.Attribute) -> Occurrence:
     end = source.span(node).end
-    return Place(Span(end - len(node.attr), end), isinstance(node.ctx, ast.Store), node)
+    return Occurrence(Span(end - len(node.attr), end), isinstance(node.ctx, ast.Store), node)
 
 
 def _family(bindings: Bindings, owner: ast.ClassDef) -> tuple[list[ast.ClassDef], list[ast.ClassDef]] | Unclear:

@@ -14,7 +14,7 @@ from spark_lsp.actions.python.analysis.scopes import (
     COMPREHENSIONS,
     FUNCTIONS,
     Comprehension,
-    Names,
+    ScopeNames,
     names_of,
     target_names,
 )
@@ -33,7 +33,7 @@ class Unclear:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Occurrence:
     """One place of a name; ``defines`` where it gives the name its meaning, ``node`` is what holds it."""
 
     span: Span
@@ -46,7 +46,7 @@ class Binding:
     """A name of one scope with all its places in order of text."""
 
     owner: Owner = field(compare=False, repr=False)
-    places: tuple[Place, ...]
+    places: tuple[Occurrence, ...]
 
     @property
     def spans(self) -> frozenset[Span]:
@@ -54,7 +54,7 @@ class Binding:
         return frozenset(place.span for place in self.places)
 
     @property
-    def first_definition(self) -> Place | None:
+    def first_definition(self) -> Occurrence | None:
         """The first place that gives the name a meaning."""
         return next((place for place in self.places if place.defines), None)
 
@@ -64,7 +64,7 @@ class Bindings:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self._names: dict[int, Names] = {}
+        self._names: dict[int, ScopeNames] = {}
 
     def at(self, name: str, span: Span) -> Binding | Unclear:
         """Return the binding that a name at a place belongs to."""
@@ -132,7 +132,7 @@ class Bindings:
                 nodes.setdefault(name, []).append(node)
         return nodes
 
-    def _of_owner(self, name: str, owner: Owner, places: list[tuple[Place, Owner | None]]) -> Binding | Unclear:
+    def _of_owner(self, name: str, owner: Owner, places: list[tuple[Occurrence, Owner | None]]) -> Binding | Unclear:
         own = sorted((place for place, home in places if home is owner), key=lambda place: place.span)
         if not any(place.defines for place in own):
             return Unclear(f"nothing in the file defines {name}")
@@ -144,19 +144,19 @@ class Bindings:
             return Unclear("names are looked up at run time")
         return Binding(owner, tuple(own))
 
-    def _reads_class_name(self, name: str, owner: ast.ClassDef, own: list[Place]) -> bool:
+    def _reads_class_name(self, name: str, owner: ast.ClassDef, own: list[Occurrence]) -> bool:
         """Whether a class body reads a name that the scope around has as well."""
         reads = any(isinstance(place.node, ast.Name) and isinstance(place.node.ctx, ast.Load) for place in own)
         around = [self._names_of(scope).local for scope in self.source.scopes_around(owner)]
         return reads and any(name in names for names in around)
 
-    def _names_of(self, scope: ast.AST) -> Names:
+    def _names_of(self, scope: ast.AST) -> ScopeNames:
         names = self._names.get(id(scope))
         if names is None:
             names = self._names[id(scope)] = names_of(scope)
         return names
 
-    def _places(self, name: str) -> Iterator[tuple[Place, Owner | None]]:
+    def _places(self, name: str) -> Iterator[tuple[Occurrence, Owner | None]]:
         """Yield every place of a name with its scope; None where the place cannot be found in the text."""
         for node in self._by_name.get(name, ()):
             if isinstance(node, ast.Name) and node.id == name:
@@ -166,7 +166,7 @@ class Bindings:
                 arguments = self.source.parent(node)
                 function = self.source.parent(arguments) if arguments is not None else None
                 owner = function if isinstance(function, FUNCTIONS) else None
-                yield Place(Span(start, start + len(name)), defines=True, node=node), owner
+                yield Occurrence(Span(start, start + len(name)), defines=True, node=node), owner
             elif isinstance(node, _NAMED) and node.name == name:
                 yield self._definition(node, name)
             elif isinstance(node, ast.alias) and (node.asname or node.name.split(".")[0]) == name:
@@ -174,32 +174,34 @@ class Bindings:
             elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name == name:
                 yield self._searched(node, name)
             elif isinstance(node, ast.MatchMapping) and node.rest == name:
-                yield Place(Span(0, 0), defines=True, node=node), None
+                yield Occurrence(Span(0, 0), defines=True, node=node), None
             elif isinstance(node, ast.Global | ast.Nonlocal) and name in node.names:
                 yield self._declared(node, name)
             elif getattr(node, "type_params", None) and any(p.name == name for p in node.type_params):  # type: ignore[attr-defined]
-                yield Place(Span(0, 0), defines=True, node=node), None
+                yield Occurrence(Span(0, 0), defines=True, node=node), None
 
-    def _placed(self, node: ast.AST, span: Span, defines: bool, name: str) -> Iterator[tuple[Place, Owner | None]]:
+    def _placed(self, node: ast.AST, span: Span, defines: bool, name: str) -> Iterator[tuple[Occurrence, Owner | None]]:
         is_there = span.text(self.source.text) == name
-        yield Place(span, defines, node), self.owner_of(node, name) if is_there else None
+        yield Occurrence(span, defines, node), self.owner_of(node, name) if is_there else None
 
-    def _definition(self, node: ast.AST, name: str) -> tuple[Place, Owner | None]:
+    def _definition(self, node: ast.AST, name: str) -> tuple[Occurrence, Owner | None]:
         assert isinstance(node, _NAMED), "the caller has looked"
         start = self.source.keyword_start(node)
         match = re.compile(r"(?:async\s+)?(?:def|class)\s+").match(self.source.text, start)
         span = Span(match.end(), match.end() + len(name)) if match else Span(0, 0)
         is_there = span.text(self.source.text) == name
-        return Place(span, defines=True, node=node), self.owner_of(node, name) if is_there else None
+        return Occurrence(span, defines=True, node=node), self.owner_of(node, name) if is_there else None
 
-    def _alias(self, node: ast.alias, name: str) -> tuple[Place, Owner | None]:
+    def _alias(self, node: ast.alias, name: str) -> tuple[Occurrence, Owner | None]:
         whole = self.source.span(node)
         start = whole.end - len(name) if node.asname else whole.start
         span = Span(start, start + len(name))
         is_there = span.text(self.source.text) == name and name != "*"
-        return Place(span, defines=True, node=node), self.owner_of(node, name) if is_there else None
+        return Occurrence(span, defines=True, node=node), self.owner_of(node, name) if is_there else None
 
-    def _searched(self, node: ast.ExceptHandler | ast.MatchAs | ast.MatchStar, name: str) -> tuple[Place, Owner | None]:
+    def _searched(
+        self, node: ast.ExceptHandler | ast.MatchAs | ast.MatchStar, name: str
+    ) -> tuple[Occurrence, Owner | None]:
         """Find the name of ``except … as name:``, ``case … as name`` and ``case [*name]``."""
         whole = self.source.span(node)
         if isinstance(node, ast.ExceptHandler):
@@ -208,21 +210,21 @@ class Bindings:
         else:
             match = re.compile(rf"({re.escape(name)})\Z").search(self.source.text[: whole.end], whole.start)
         if match is None:
-            return Place(Span(0, 0), defines=True, node=node), None
-        return Place(Span(match.start(1), match.end(1)), defines=True, node=node), self.owner_of(node, name)
+            return Occurrence(Span(0, 0), defines=True, node=node), None
+        return Occurrence(Span(match.start(1), match.end(1)), defines=True, node=node), self.owner_of(node, name)
 
-    def _declared(self, node: ast.Global | ast.Nonlocal, name: str) -> tuple[Place, Owner | None]:
+    def _declared(self, node: ast.Global | ast.Nonlocal, name: str) -> tuple[Occurrence, Owner | None]:
         whole = self.source.span(node)
         match = re.compile(rf"\b{re.escape(name)}\b").search(self.source.text, whole.start + 7, whole.end)
         if match is None:
-            return Place(Span(0, 0), defines=False, node=node), None
+            return Occurrence(Span(0, 0), defines=False, node=node), None
         span = Span(match.start(), match.end())
         if isinstance(node, ast.Global):
-            return Place(span, defines=False, node=node), self.source.tree
+            return Occurrence(span, defines=False, node=node), self.source.tree
         scope = self.source.scope_of(node)
         homes = (around for around in self.source.scopes_around(scope) if isinstance(around, FUNCTIONS))
         owner = next((home for home in homes if name in self._names_of(home).local), None)
-        return Place(span, defines=False, node=node), owner
+        return Occurrence(span, defines=False, node=node), owner
 
 
 def _names_in(node: ast.AST) -> Iterator[str]:
@@ -242,7 +244,7 @@ def _names_in(node: ast.AST) -> Iterator[str]:
         yield parameter.name
 
 
-def _doubt(places: list[tuple[Place, Owner | None]]) -> Unclear | None:
+def _doubt(places: list[tuple[Occurrence, Owner | None]]) -> Unclear | None:
     lost = next((place for place, owner in places if owner is None), None)
     return Unclear(f"a place of the name is not known ({type(lost.node).__name__})") if lost is not None else None
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from spark_lsp.actions.python.analysis.call_sites import Known, dotted, inner_module, module_of
+from spark_lsp.actions.python.analysis.call_sites import KnownFunction, dotted, inner_module, module_of
 from spark_lsp.actions.python.analysis.classes import files_mentioning, modules_of
 from spark_lsp.actions.python.analysis.source import Source
 from spark_lsp.edits.next_edit import NextEdit, Situation
@@ -30,7 +30,7 @@ class _Uses:
 
 
 @dataclass(slots=True)
-class _Imports:
+class _ImportedName:
     """How a file comes to the name: its places by imports of it, and the modules that it may be read from."""
 
     spans: set[Span] = field(default_factory=set)
@@ -69,7 +69,7 @@ def elsewhere(situation: Situation, renamed: Renamed) -> Iterator[NextEdit]:
 def _uses(source: Source, name: str, path: str, homes: frozenset[str], situation: Situation) -> _Uses | None:
     """Return the places of the name in a file that imports it; None where it is not certain."""
     bindings = Bindings(source)
-    imports = _imports(bindings, Known(name, homes, frozenset(), modules_of(situation.view, path)))
+    imports = _imports(bindings, KnownFunction(name, homes, frozenset(), modules_of(situation.view, path)))
     if imports is None:
         return None
     spans = set(imports.spans)
@@ -83,9 +83,9 @@ def _uses(source: Source, name: str, path: str, homes: frozenset[str], situation
     return _Uses(frozenset(spans), imports.passes_on)
 
 
-def _imports(bindings: Bindings, known: Known) -> _Imports | None:
+def _imports(bindings: Bindings, known: KnownFunction) -> _ImportedName | None:
     """Return how a file imports the name; None where an import may be another one of that name."""
-    imports = _Imports()
+    imports = _ImportedName()
     for node in ast.walk(bindings.source.tree):
         if isinstance(node, ast.ImportFrom):
             if not _take_from(bindings, node, known, imports):
@@ -97,7 +97,7 @@ def _imports(bindings: Bindings, known: Known) -> _Imports | None:
     return imports
 
 
-def _take_from(bindings: Bindings, node: ast.ImportFrom, known: Known, imports: _Imports) -> bool:
+def _take_from(bindings: Bindings, node: ast.ImportFrom, known: KnownFunction, imports: _ImportedName) -> bool:
     """Take in a ``from`` import; False where what it brings is not certain."""
     for alias in node.names:
         means = known.means(module_of(node))

@@ -6,7 +6,7 @@ Proved as for Python: in the wholly renamed text, the new name has exactly the u
 from typing import Final
 
 from spark_lsp.actions.javascript.rename import Renaming, edits_of, suited
-from spark_lsp.actions.javascript.scopes import Binding, Names, Use, names_of
+from spark_lsp.actions.javascript.scopes import Binding, FileScopes, Use, names_of
 from spark_lsp.edits.python_bindings import Unclear
 from spark_lsp.edits.renamed import Renamed
 from spark_lsp.text.edit import Edit, Span, apply_edits
@@ -46,7 +46,7 @@ def _half(syntax: Syntax, binding: Binding, edits: tuple[Edit, ...], renamed: Re
     return None
 
 
-def _doubt(binding: Binding, names: Names, renamed: Renamed) -> Unclear | None:
+def _doubt(binding: Binding, names: FileScopes, renamed: Renamed) -> Unclear | None:
     if any(use.name == "eval" and use.binding is None for use in names.uses):
         return Unclear("with eval, nobody can know what a name means")
     if not binding.declarations:
@@ -79,6 +79,6 @@ def _is_proved(syntax: Syntax, edits: tuple[Edit, ...], renamed: Renamed, defini
     return binding is not None and sorted(after.wrap(use.node).span for use in binding.uses) == wanted
 
 
-def _use_at(syntax: Syntax, names: Names, place: Span) -> Use | None:
+def _use_at(syntax: Syntax, names: FileScopes, place: Span) -> Use | None:
     byte = syntax.to_byte(place.start)
     return next((use for use in names.uses if use.node.start_byte == byte), None)

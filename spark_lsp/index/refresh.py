@@ -11,7 +11,7 @@ from spark_lsp.index.scan.ignore import SkipReason
 from spark_lsp.index.storage.symbol_cache import LeftOut
 from spark_lsp.index.storage.tables import FileRow
 from spark_lsp.index.storage.view import FileEntry
-from spark_lsp.index.workers.worker import Answer
+from spark_lsp.index.workers.worker import JobResult
 
 
 @dataclass(slots=True)
@@ -36,4 +36,4 @@ class RefreshState:
     """Whether files come to light with the next tables alone: so many at once would hold up the rest of the program."""
     waiting: int = 0
     """Files that the cache has and no table holds yet."""
-    layout: "tuple[Path, Future[Answer]] | None" = None
+    layout: "tuple[Path, Future[JobResult]] | None" = None

@@ -23,15 +23,15 @@ from spark_lsp.index.scan.crawl import (
     that_are_kept,
 )
 from spark_lsp.index.scan.history import History
-from spark_lsp.index.scan.ignore import IGNORE_FILES, Rules, SkipReason
+from spark_lsp.index.scan.ignore import IGNORE_FILES, CrawlRules, SkipReason
 from spark_lsp.index.storage.report import IndexReport, report_of
 from spark_lsp.index.storage.symbol_cache import LeftOut, SymbolCache, extractor_digest
 from spark_lsp.index.storage.tables import FileRow
 from spark_lsp.index.storage.view import EMPTY_VIEW, FileEntry, IndexView, overlaid, rebuilt, view_of, with_changes
 from spark_lsp.index.workers.entries import Entries
 from spark_lsp.index.workers.pool import URGENT, Workers
-from spark_lsp.index.workers.reader import Reader
-from spark_lsp.index.workers.worker import Answer, BuildTables, done
+from spark_lsp.index.workers.reader import FileReader
+from spark_lsp.index.workers.worker import BuildTables, JobResult, done
 
 BULK_FILES = 1_000
 FEW_FILES = 300  # tables of so few are built in this process in less time than a worker takes to start
@@ -55,7 +55,7 @@ class Index:
         root: Path,
         *,
         cache_path: Path | None = None,
-        rules: Rules | None = None,
+        rules: CrawlRules | None = None,
         workers: Workers | None = None,
         say: Callable[[str], None] = log.warning,
     ) -> None:
@@ -68,7 +68,7 @@ class Index:
             WorkspaceError: the root is no folder, or too much for one workspace.
         """
         self.root = check_root(root)
-        self.rules = rules or Rules()
+        self.rules = rules or CrawlRules()
         self.history = History(self.root)
         self._cache = SymbolCache(cache_path, say=say) if cache_path else None
         self._workers = workers
@@ -215,7 +215,7 @@ class Index:
             )
         return files, not is_late
 
-    def _reader(self, *, rebuild: bool) -> Reader:
+    def _reader(self, *, rebuild: bool) -> FileReader:
         cache = self._cache
         kept_here = () if cache else self._view.files.values()
         contents = {(entry.content_hash, entry.language) for entry in kept_here}
@@ -224,7 +224,7 @@ class Index:
             return (name, language) in contents or (cache is not None and cache.counts(name, language) is not None)
 
         cache_path = cache.path if cache else None
-        return Reader(self.root, self.rules.max_file_bytes, self._workers, cache_path, None if rebuild else known)
+        return FileReader(self.root, self.rules.max_file_bytes, self._workers, cache_path, None if rebuild else known)
 
     def _keep_known(self, run: RefreshState, files: Iterable[CrawledFile], *, rebuild: bool) -> list[CrawledFile]:
         """Keep the entries of files that look as they did; return those that have to be read."""
@@ -372,7 +372,7 @@ class Index:
         if workers is not None and workers.usable:
             run.layout = path, workers.submit(job, urgency=URGENT)
             return
-        here: Future[Answer] = Future()
+        here: Future[JobResult] = Future()
         here.set_result(done(job))
         run.layout = path, here
 

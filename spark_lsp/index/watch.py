@@ -74,7 +74,9 @@ class Watcher:
     def _run(self) -> None:
         observer: BaseObserver = Observer()
         try:
-            observer.schedule(_Handler(self._root, self._events), str(self._root), recursive=True, event_filter=_EVENTS)
+            observer.schedule(
+                _EventHandler(self._root, self._events), str(self._root), recursive=True, event_filter=_EVENTS
+            )
             observer.start()
         except OSError as error:
             self._problem(
@@ -107,7 +109,7 @@ class Watcher:
             self._changed(paths)
 
 
-class _Handler(FileSystemEventHandler):
+class _EventHandler(FileSystemEventHandler):
     """Turns events into relative paths and drops those in folders that the crawl never enters."""
 
     def __init__(self, root: Path, events: "queue.SimpleQueue[str | None]") -> None:

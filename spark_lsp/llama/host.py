@@ -40,7 +40,7 @@ _LOG_BYTES: Final = 4 * 1024 * 1024
 _log = logging.getLogger("spark_lsp.llama")
 
 
-class _Client:
+class _Connection:
     """One connection and what it waits for."""
 
     def __init__(self, number: int, writer: asyncio.StreamWriter) -> None:
@@ -75,9 +75,9 @@ class Host:
         self._scheduler = Scheduler(self._runtime)
         self._counter = ThreadPoolExecutor(1, thread_name_prefix="count")
         self._counting: GgufModel | None = None
-        self._clients: dict[int, _Client] = {}
+        self._clients: dict[int, _Connection] = {}
         self._connections = 0
-        self._strangers: dict[int, _Client] = {}
+        self._strangers: dict[int, _Connection] = {}
         """Connections that did not say hello yet, the oldest first."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._token = ""
@@ -119,7 +119,7 @@ class Host:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1
-        client = _Client(self._connections, writer)
+        client = _Connection(self._connections, writer)
         try:
             self._admit(client, writer)
             async with asyncio.timeout(_HELLO_S):
@@ -135,7 +135,7 @@ class Host:
             self._drop(client)
             writer.close()
 
-    def _admit(self, client: _Client, writer: asyncio.StreamWriter) -> None:
+    def _admit(self, client: _Connection, writer: asyncio.StreamWriter) -> None:
         """Take a connection in that has not said hello; the oldest of too many of these ends."""
         if not is_own_peer(writer.get_extra_info("socket")):
             raise EngineProtocolError("It belongs to another user.")
@@ -147,7 +147,7 @@ class Host:
             _log.warning("client %d is disconnected: others came and it has not said hello.", oldest.number)
             oldest.close()
 
-    def _greet(self, client: _Client, frame: frames.ClientFrame) -> None:
+    def _greet(self, client: _Connection, frame: frames.ClientFrame) -> None:
         if not isinstance(frame, frames.Hello):
             raise EngineProtocolError("The first frame is no hello.")
         if frame.protocol != frames.PROTOCOL:
@@ -163,11 +163,11 @@ class Host:
         else:
             self._spawn(self._welcome(client))
 
-    async def _welcome(self, client: _Client) -> None:
+    async def _welcome(self, client: _Connection) -> None:
         if not await self._load(client, 0):
             client.close()
 
-    async def _load(self, client: _Client, request_id: int) -> bool:
+    async def _load(self, client: _Connection, request_id: int) -> bool:
         try:
             info = await asyncio.wrap_future(self._scheduler.call(self._runtime.load))
         except SparkError as error:
@@ -183,7 +183,7 @@ class Host:
         client.send(frames.Welcome(request_id, os.getpid(), info))
         return True
 
-    def _handle(self, client: _Client, frame: frames.ClientFrame) -> None:
+    def _handle(self, client: _Connection, frame: frames.ClientFrame) -> None:
         match frame:
             case frames.Generate(id=number):
                 self._ask(client, number, client.kept.request(frame))
@@ -206,7 +206,7 @@ class Host:
             case _:
                 raise EngineProtocolError("A second hello is one too many.")
 
-    def _ask(self, client: _Client, number: int, request: CompletionRequest) -> None:
+    def _ask(self, client: _Connection, number: int, request: CompletionRequest) -> None:
         if number in client.jobs:
             raise EngineProtocolError(f"Request {number} is asked twice.")
 
@@ -224,22 +224,22 @@ class Host:
             )
         self._scheduler.submit(job)
 
-    def _told(self, client: _Client, number: int, chunk: Chunk) -> None:
+    def _told(self, client: _Connection, number: int, chunk: Chunk) -> None:
         if chunk.stop is not None:
             self._ended(client, number)
         client.send(frames.AnswerChunk(number, chunk))
 
-    def _failed(self, client: _Client, number: int, error: SparkError) -> None:
+    def _failed(self, client: _Connection, number: int, error: SparkError) -> None:
         self._ended(client, number)
         client.send(frames.failed(number, error))
 
-    def _ended(self, client: _Client, number: int) -> None:
+    def _ended(self, client: _Connection, number: int) -> None:
         client.jobs.pop(number, None)
         deadline = client.deadlines.pop(number, None)
         if deadline is not None:
             deadline.cancel()
 
-    async def _count(self, client: _Client, frame: frames.Count) -> None:
+    async def _count(self, client: _Connection, frame: frames.Count) -> None:
         try:
             counts = await self._loop.run_in_executor(self._counter, self._count_texts, frame.texts)
         except SparkError as error:
@@ -253,10 +253,10 @@ class Host:
         vocabulary = self._counting.vocabulary
         return tuple(len(self._tokens.tokens(vocabulary, text)[1]) for text in texts)
 
-    async def _load_again(self, client: _Client, number: int) -> None:
+    async def _load_again(self, client: _Connection, number: int) -> None:
         await self._load(client, number)
 
-    async def _unload(self, client: _Client, number: int) -> None:
+    async def _unload(self, client: _Connection, number: int) -> None:
         await asyncio.wrap_future(self._scheduler.call(self._runtime.unload))
         client.send(frames.StatusReport(number, self._status()))
 
@@ -280,7 +280,7 @@ class Host:
     def _client_count(self) -> int:
         return sum(not client.observer for client in self._clients.values())
 
-    def _drop(self, client: _Client) -> None:
+    def _drop(self, client: _Connection) -> None:
         for job in client.jobs.values():
             self._scheduler.stop(job, "cancelled")
         for deadline in client.deadlines.values():

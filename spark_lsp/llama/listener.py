@@ -16,7 +16,7 @@ import msgspec
 
 from spark_lsp.engine.wire.frames import Endpoint, TcpAddress
 
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+ConnectionHandler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 _OWNER_ONLY = 0o600
 
@@ -39,7 +39,7 @@ def hold_lock(path: str) -> IO[bytes] | None:
     return file
 
 
-async def listen(endpoint: Endpoint, handler: Handler) -> tuple[asyncio.Server, str]:
+async def listen(endpoint: Endpoint, handler: ConnectionHandler) -> tuple[asyncio.Server, str]:
     """Open the endpoint, of which the lock is held; return the server and the token that clients must bring."""
     if endpoint.transport == "unix":
         return await asyncio.start_unix_server(handler, sock=_bind_unix(endpoint.address)), ""

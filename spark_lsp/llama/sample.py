@@ -13,14 +13,13 @@ import numpy as np
 from spark_lsp.engine.base import Sampling
 from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.grammar import check_grammar
+from spark_lsp.llama.healing import Logits
 from spark_lsp.llama.kv.llama_context import Context
 from spark_lsp.llama.loading.gguf_model import Vocabulary
 from spark_lsp.llama.loading.native import L
 
 _CANDIDATE: Final = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 _ROOT: Final = b"root"
-
-Logits = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class TokenChooser:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from spark_lsp.engine.fim import Order
 from spark_lsp.prompt.pack import Layout, Packed, frame_tokens, lay_out
 from spark_lsp.prompt.segment import Segment
-from spark_lsp.prompt.sources import Cursor
+from spark_lsp.prompt.sources import PromptCursor
 from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.prompt.window import Window, counted_window
 from spark_lsp.text.edit import Span
@@ -22,7 +22,7 @@ _CHECKED_CHARACTERS = 200  # of the text at each edge of a window; equal ones me
 
 
 async def continued(
-    previous: Packed, old_text: str, cursor: Cursor, layout: Layout, counter: TokenCounter, *, max_tokens: int
+    previous: Packed, old_text: str, cursor: PromptCursor, layout: Layout, counter: TokenCounter, *, max_tokens: int
 ) -> Packed | None:
     """Return the prompt of an older text of the document for its text of now.
 

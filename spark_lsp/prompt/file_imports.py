@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 
 from spark_lsp.prompt.segment import Segment
-from spark_lsp.prompt.sources import Cursor
+from spark_lsp.prompt.sources import PromptCursor
 from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.text.edit import Span
 from spark_lsp.text.language import LANGUAGES
@@ -20,7 +20,7 @@ _IMPORT = re.compile(r"import|^use_declaration$|^namespace_use|^using_directive$
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
-async def opening_of(cursor: Cursor, window: Span, counter: TokenCounter, most_tokens: int) -> Segment | None:
+async def opening_of(cursor: PromptCursor, window: Span, counter: TokenCounter, most_tokens: int) -> Segment | None:
     """Return the imports above the window that say a name which the workspace defines, as many as fit, in their order.
 
     The text ends in a blank line, and its tokens are exact. None where there are none, or no room.

@@ -18,10 +18,10 @@ from spark_lsp.prompt.budget import Budget
 from spark_lsp.prompt.cached_prefix import block_of, count_segments
 from spark_lsp.prompt.file_imports import opening_of
 from spark_lsp.prompt.layout_style import PLAIN, Style
-from spark_lsp.prompt.segment import Kind, Segment
+from spark_lsp.prompt.segment import Segment, SegmentKind
 from spark_lsp.prompt.similar_lines import LIKELY_SCORE
 from spark_lsp.prompt.snippets import Candidate, grouped_by_file
-from spark_lsp.prompt.sources import Cursor
+from spark_lsp.prompt.sources import PromptCursor
 from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.prompt.window import Window, choose_window, counted_window
 from spark_lsp.text.edit import Span
@@ -79,7 +79,7 @@ class Layout:
 
 
 async def pack(
-    cursor: Cursor,
+    cursor: PromptCursor,
     layout: Layout,
     counter: TokenCounter,
     budget: Budget,
@@ -117,7 +117,7 @@ async def pack(
     opening = await opening_of(cursor, window.prefix, counter, int(limit * layout.style.opening_share))
     similar_limit = int(limit * layout.style.similar_share)
     limit -= opening.tokens if opening else 0
-    known = _Shown(stable, window, snapshot.text)
+    known = _ShownLines(stable, window, snapshot.text)
     fresh = [piece for piece in candidates if not known.has(piece.segment)]
     similar = await _similar(fresh, min(similar_limit, limit), counter, layout.family)
     chosen = _chosen(_not_in(fresh, similar), limit - sum(segment.tokens for segment in similar))
@@ -247,7 +247,7 @@ def _likelihood(score: float) -> float:
     return 1 / (1 + exp(LIKELY_SCORE - score))
 
 
-class _Shown:
+class _ShownLines:
     """Lines that a prompt shows already, by path, so that no snippet is shown twice."""
 
     def __init__(self, cached_prefix: Iterable[Segment], window: Window, text: str) -> None:
@@ -271,7 +271,7 @@ def _similarity(segment: Segment, near: set[str]) -> float:
     return sum(line in near for line in lines) / len(lines) if lines else 1.0
 
 
-async def frame_tokens(cursor: Cursor, layout: Layout, counter: TokenCounter, window: Window) -> int:
+async def frame_tokens(cursor: PromptCursor, layout: Layout, counter: TokenCounter, window: Window) -> int:
     """Count what belongs to no file: the repository's name, the current file's path line, the special tokens.
 
     A text part is always tokenised by itself, so these are the same whatever other files are shown.
@@ -282,7 +282,7 @@ async def frame_tokens(cursor: Cursor, layout: Layout, counter: TokenCounter, wi
 
 
 def _parts(
-    cursor: Cursor, layout: Layout, window: Window, segments: Sequence[Segment], opening: Segment | None
+    cursor: PromptCursor, layout: Layout, window: Window, segments: Sequence[Segment], opening: Segment | None
 ) -> tuple[PromptPart, ...]:
     text = cursor.snapshot.text
     return build_prompt(
@@ -299,7 +299,7 @@ def _parts(
 
 
 def lay_out(
-    cursor: Cursor,
+    cursor: PromptCursor,
     layout: Layout,
     window: Window,
     segments: Sequence[Segment],
@@ -315,7 +315,7 @@ def lay_out(
     return Packed(_parts(cursor, layout, window, segments, opening), shown, window, tokens, budget)
 
 
-def _local_segments(cursor: Cursor, window: Window) -> list[Segment]:
+def _local_segments(cursor: PromptCursor, window: Window) -> list[Segment]:
     """Return the window's segments in prompt order."""
     above = window.prefix_tokens - window.begun_tokens
     segments = [
@@ -329,7 +329,7 @@ def _local_segments(cursor: Cursor, window: Window) -> list[Segment]:
     return segments
 
 
-def _local_segment(cursor: Cursor, kind: Kind, span: Span, reason: str, tokens: int) -> Segment:
+def _local_segment(cursor: PromptCursor, kind: SegmentKind, span: Span, reason: str, tokens: int) -> Segment:
     lines, text = cursor.snapshot.lines, cursor.snapshot.text
     first, last = lines.line_of(span.start), lines.line_of(max(span.start, span.end - (kind == "suffix")))
     return Segment(cursor.path, span.text(text), kind, reason, start_line=first + 1, end_line=last + 1, tokens=tokens)

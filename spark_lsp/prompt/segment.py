@@ -9,7 +9,7 @@ from spark_lsp.text.edit import Span
 from spark_lsp.text.language import language_of_path
 from spark_lsp.text.snapshot import LineTable
 
-Kind = Literal["file", "definition", "signature", "recent", "similar", "imports", "prefix", "suffix", "header"]
+SegmentKind = Literal["file", "definition", "signature", "recent", "similar", "imports", "prefix", "suffix", "header"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Segment:
 
     path: str
     text: str
-    kind: Kind
+    kind: SegmentKind
     reason: str
     score: float = 0.0
     stable: bool = False
@@ -47,7 +47,9 @@ def tokens_of(segments: Iterable[Segment]) -> int:
     return sum(segment.tokens for segment in segments)
 
 
-def segment_of(path: str, source: str, lines: LineTable, span: Span, kind: Kind, reason: str, score: float) -> Segment:
+def segment_of(
+    path: str, source: str, lines: LineTable, span: Span, kind: SegmentKind, reason: str, score: float
+) -> Segment:
     """Cut whole lines of a source around a span."""
     first, last = lines.line_of(span.start), lines.line_of(max(span.start, span.end - 1))
     text = source[lines.starts[first] : lines.ends[last]]

@@ -8,7 +8,7 @@ import asyncio
 import re
 
 from spark_lsp.prompt.snippets import Candidate, count_candidates
-from spark_lsp.prompt.sources import Cursor, gather
+from spark_lsp.prompt.sources import PromptCursor, gather
 from spark_lsp.prompt.token_counts import TokenCounter
 
 _WORD = re.compile(r"\w+(?=\W)")  # a finished word; the one being typed changes with each key
@@ -24,7 +24,7 @@ class SnippetFinder:
         self._place: object = None
         self._found: PendingSnippets | None = None
 
-    def begin(self, cursor: Cursor) -> PendingSnippets:
+    def begin(self, cursor: PromptCursor) -> PendingSnippets:
         """Return the search for a cursor, begun or done; await it behind ``asyncio.shield``, others may too."""
         place = _place(cursor)
         if self._found is None or place != self._place or _has_failed(self._found):
@@ -32,12 +32,12 @@ class SnippetFinder:
             self._found.add_done_callback(_has_failed)  # whoever awaits it gets the error; nobody else needs it
         return self._found
 
-    async def _find(self, cursor: Cursor) -> list[Candidate]:
+    async def _find(self, cursor: PromptCursor) -> list[Candidate]:
         segments = await asyncio.to_thread(gather, cursor)
         return await count_candidates(segments, self._counter)
 
 
-def _place(cursor: Cursor) -> object:
+def _place(cursor: PromptCursor) -> object:
     """Return the key of a search; another key begins a new one.
 
     That is another line or a finished name that the workspace defines, not each key: a snippet that changes has to be

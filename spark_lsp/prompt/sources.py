@@ -30,7 +30,7 @@ RECENT_SCORE = 3.0  # as a definition that the file uses nearby: what was just e
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
+class PromptCursor:
     """Where a completion is asked for. ``path`` is relative to the workspace with ``/``."""
 
     snapshot: Snapshot
@@ -46,10 +46,10 @@ class Cursor:
     """How many similar snippets are asked for."""
 
 
-Source = Callable[[Cursor], list[Segment]]
+SegmentSource = Callable[[PromptCursor], list[Segment]]
 
 
-def ranked_definitions(cursor: Cursor) -> list[Segment]:
+def ranked_definitions(cursor: PromptCursor) -> list[Segment]:
     """Signatures of the definitions that the next lines are likely to need, and bodies of the likeliest."""
     definitions = []
     ranked = rank_definitions(
@@ -86,7 +86,7 @@ def _definition(ranked: RankedDefinition, text: str, line: int, score: float) ->
     return Segment(ranked.path, text, "definition", ranked.reason, score, False, line, last)
 
 
-def recent_edits(cursor: Cursor) -> list[Segment]:
+def recent_edits(cursor: PromptCursor) -> list[Segment]:
     """Lines around the newest edits in other files."""
     edits: list[Segment] = []
     for edit in cursor.recent.edits():
@@ -106,19 +106,19 @@ def recent_edits(cursor: Cursor) -> list[Segment]:
     return edits
 
 
-def similar(cursor: Cursor) -> list[Segment]:
+def similar(cursor: PromptCursor) -> list[Segment]:
     """Lines of other files that are similar to those before the cursor, and what follows them."""
     return similar_lines(cursor.view, cursor.snapshot, cursor.path, cursor.offset, cursor.similar)
 
 
-SOURCES: tuple[tuple[str, Source], ...] = (
+SOURCES: tuple[tuple[str, SegmentSource], ...] = (
     ("ranked_definitions", ranked_definitions),
     ("recent_edits", recent_edits),
     ("similar", similar),
 )
 
 
-def gather(cursor: Cursor) -> list[Segment]:
+def gather(cursor: PromptCursor) -> list[Segment]:
     """Ask every source; best first within a source, sources in table order. Secrets are masked."""
     segments: list[Segment] = []
     for name, source in SOURCES:

@@ -15,11 +15,11 @@ from spark_lsp.text.snapshot import Snapshot
 WORTH_A_SMALL_PROMPT = 0.7
 """At a place that nothing was prefilled for, a small prompt comes first if it needs no more than this share of it."""
 
-_Kind = Literal["best", "continued", "small"]
+_PromptKind = Literal["best", "continued", "small"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Last:
+class _LastPrompt:
     """A document's last prompt, the text it was made for, and whether a better one waits to be prefilled."""
 
     text: str
@@ -33,7 +33,7 @@ class TypingPrompts:
 
     def __init__(self, context: WorkspaceContext) -> None:
         self._context = context
-        self._last: dict[str, _Last] = {}
+        self._last: dict[str, _LastPrompt] = {}
         self._engines_lost = context.engines_lost
         self._is_cost_asked = False
 
@@ -66,11 +66,11 @@ class TypingPrompts:
             going_on = await self._context.continue_for(last.packed, last.text, snapshot, offset)
             order, quick_tokens = self._context.order, self._context.quick_tokens
             if going_on is not None and unread_tokens(going_on, last.packed, order) <= quick_tokens:
-                self._last[snapshot.uri] = _Last(snapshot.text, offset, going_on, is_behind=True)
+                self._last[snapshot.uri] = _LastPrompt(snapshot.text, offset, going_on, is_behind=True)
                 return going_on
         best = await self._context.pack_for(snapshot, offset)
         chosen, kind = await self._choose(best, snapshot, offset)
-        self._last[snapshot.uri] = _Last(snapshot.text, offset, chosen, is_behind=kind != "best")
+        self._last[snapshot.uri] = _LastPrompt(snapshot.text, offset, chosen, is_behind=kind != "best")
         return chosen
 
     async def to_prefill(self, snapshot: Snapshot, offset: int) -> tuple[Packed, ...]:
@@ -86,7 +86,7 @@ class TypingPrompts:
 
     def prefilled(self, snapshot: Snapshot, offset: int, packed: Packed) -> None:
         """Note that the model has prefilled a prompt: the next key goes on from it."""
-        self._last[snapshot.uri] = _Last(snapshot.text, offset, packed, is_behind=False)
+        self._last[snapshot.uri] = _LastPrompt(snapshot.text, offset, packed, is_behind=False)
 
     def is_behind(self, uri: str) -> bool:
         """Whether a document's last prompt was not the best one, which is worth prefilling while nothing is typed."""
@@ -112,7 +112,7 @@ class TypingPrompts:
             self._is_cost_asked = True
             await self._context.learn_cost()
 
-    async def _choose(self, best: Packed, snapshot: Snapshot, offset: int) -> tuple[Packed, _Kind]:
+    async def _choose(self, best: Packed, snapshot: Snapshot, offset: int) -> tuple[Packed, _PromptKind]:
         """Return the best prompt, or where too much of it is to be prefilled, the last one continued or a small one."""
         order, last = self._context.order, self._last.get(snapshot.uri)
         prefilled = last.packed if last else None

@@ -28,7 +28,7 @@ from spark_lsp.prompt.prefix_state import ActivePrefix, PrefixState
 from spark_lsp.prompt.segment import Segment, tokens_of
 from spark_lsp.prompt.snippet_search import PendingSnippets, SnippetFinder
 from spark_lsp.prompt.snippets import Signatures
-from spark_lsp.prompt.sources import RANKED_DEFINITIONS, Cursor, definitions_for, gather
+from spark_lsp.prompt.sources import RANKED_DEFINITIONS, PromptCursor, definitions_for, gather
 from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.text.snapshot import Snapshot
 
@@ -42,7 +42,7 @@ SNIPPET_KINDS = frozenset({"definition", "recent", "similar"})
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class _LastSnippets:
     """The snippets of the last prompt of a document, and the active prefix that they were chosen beside."""
 
     uri: str = ""
@@ -88,7 +88,7 @@ class WorkspaceContext:
         self._counter = TokenCounter(engine)
         self._finder = SnippetFinder(self._counter)
         self._signatures = Signatures()
-        self._shown = _Shown()
+        self._shown = _LastSnippets()
         self.engines_lost = 0
         """How often what an engine had prefilled was lost with it."""
 
@@ -221,7 +221,7 @@ class WorkspaceContext:
             worth_reading=worth_reading(volatile_ms, self._policy.limits.prefill_target_ms),
         )
         snippets = tuple(segment for segment in packed.segments if segment.kind in SNIPPET_KINDS and not segment.stable)
-        self._shown = _Shown(snapshot.uri, active.digest, snippets)
+        self._shown = _LastSnippets(snapshot.uri, active.digest, snippets)
         spent_ms = (perf_counter() - gathered) * 1000
         return replace(packed, gather_ms=(gathered - began) * 1000, pack_ms=spent_ms)
 
@@ -247,11 +247,13 @@ class WorkspaceContext:
         segments = self._active().segments
         return await pack(cursor, layout, self._counter, window_alone, cached_prefix=segments, candidates=())
 
-    def _cursor(self, snapshot: Snapshot, offset: int, budget: Budget | None = None) -> Cursor:
+    def _cursor(self, snapshot: Snapshot, offset: int, budget: Budget | None = None) -> PromptCursor:
         path, view = self._relative(snapshot), self._view()
         most = definitions_for(budget) if budget else RANKED_DEFINITIONS
         similar = similar_snippets_for(budget.snippet_tokens, self._style) if budget else 0
-        return Cursor(snapshot, path, offset, view, self._recent, most, self._signatures, self._history(), similar)
+        return PromptCursor(
+            snapshot, path, offset, view, self._recent, most, self._signatures, self._history(), similar
+        )
 
     async def rebuild(self, open_paths: Collection[str]) -> None:
         """Choose the cached prefix again from the index; what is unchanged keeps its place and stays prefilled."""
@@ -308,7 +310,7 @@ class WorkspaceContext:
         """Forget what was prefilled: a new engine holds nothing."""
         self.engines_lost += 1
         self._prefix.forget()
-        self._shown = _Shown()
+        self._shown = _LastSnippets()
 
     def _active(self) -> ActivePrefix:
         return self._prefix.active(may_grow=self._may_grow())

@@ -9,7 +9,7 @@ from spark_lsp.server.open_documents import OpenDocuments
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class EditorWindow:
     """One editor window, as the parts of its session see it."""
 
     client: Client

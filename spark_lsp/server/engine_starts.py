@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from spark_lsp.engine.base import ModelInfo
 from spark_lsp.errors import ConsentNeeded, SparkError
-from spark_lsp.server.editor_window import Window
+from spark_lsp.server.editor_window import EditorWindow
 from spark_lsp.server.prefix_progress import rebuild_cached_prefix
 from spark_lsp.workspace import Workspace
 
@@ -16,7 +16,7 @@ BUSY_S = 0.2
 class EngineStarts:
     """The starts of one workspace's engine. Belongs to the server's event loop."""
 
-    def __init__(self, window: Window, workspace: Workspace) -> None:
+    def __init__(self, window: EditorWindow, workspace: Workspace) -> None:
         self.is_starting = False
         self.problem: SparkError | None = None
         """Why the engine does not work; None while it does."""

@@ -12,7 +12,7 @@ from spark_lsp.index.change_policy import matters, wants_refresh
 from spark_lsp.index.scan.places import path_within
 from spark_lsp.index.store import Index
 from spark_lsp.server.changes import Changes
-from spark_lsp.server.editor_window import Window
+from spark_lsp.server.editor_window import EditorWindow
 from spark_lsp.server.prefix_progress import rebuild_cached_prefix
 from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.workspace import Workspace
@@ -23,7 +23,7 @@ REINDEX_DELAY_S = 0.3  # a pause in the typing; parsing one file takes a few mil
 class IndexUpdates:
     """The updates of one workspace's index; none happen where it has none. Belongs to the server's event loop."""
 
-    def __init__(self, window: Window, workspace: Workspace) -> None:
+    def __init__(self, window: EditorWindow, workspace: Workspace) -> None:
         self.is_refreshing = False
         self.indexed: tuple[int, int] = (0, 0)
         """Files done, and of how many."""

@@ -9,7 +9,7 @@ from typing import Any
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
-from spark_lsp.completion.answer import Answer, Suggestion
+from spark_lsp.completion.answer import CompletionAnswer, Suggestion
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.selected_item import behind_item
 from spark_lsp.errors import Reason
@@ -90,7 +90,9 @@ async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
     return {"items": last}
 
 
-def _items(session: Session, cursor: CursorContext | None, answer: Answer | None) -> list[types.InlineCompletionItem]:
+def _items(
+    session: Session, cursor: CursorContext | None, answer: CompletionAnswer | None
+) -> list[types.InlineCompletionItem]:
     if cursor is None or answer is None or answer.suggestion is None:
         return []
     session.model_offers.shown()

@@ -14,7 +14,7 @@ from lsprotocol import types
 
 from spark_lsp.config import Settings
 from spark_lsp.errors import SparkError
-from spark_lsp.server.editor_window import Window
+from spark_lsp.server.editor_window import EditorWindow
 from spark_lsp.server.pulling import Pull, pull_with_progress
 from spark_lsp.server.workspace_folder import WorkspaceFolder
 
@@ -75,7 +75,7 @@ class ModelOfferTimes:
 class ModelOffers:
     """The offer and the choice of one window. ``choice`` is None in a server that has none."""
 
-    window: Window
+    window: EditorWindow
     folder: Callable[[], WorkspaceFolder]
     """The folder that is opened again with the model."""
     choice: ModelChoice | None

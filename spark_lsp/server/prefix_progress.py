@@ -3,13 +3,13 @@
 import asyncio
 
 from spark_lsp.server.client import Report
-from spark_lsp.server.editor_window import Window
+from spark_lsp.server.editor_window import EditorWindow
 from spark_lsp.workspace import Workspace
 
 LONG_READ_TOKENS = 4096  # a shorter cached prefix is read within a second or two; progress would only flicker
 
 
-async def rebuild_cached_prefix(window: Window, workspace: Workspace) -> None:
+async def rebuild_cached_prefix(window: EditorWindow, workspace: Workspace) -> None:
     """Rebuild it if there is a model, and wait for the read if it is a long one that begins here."""
     if workspace.engine.model is None or workspace.completer.is_paused:
         return

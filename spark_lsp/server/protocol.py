@@ -20,7 +20,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.protocol import JsonRPCNotification, JsonRPCRequestMessage, JsonRPCResponseMessage
 from pygls.protocol.language_server import LanguageServerProtocol, lsp_method
 
-Step = tuple[Any, tuple[Any, ...], None]
+ParserStep = tuple[Any, tuple[Any, ...], None]
 
 
 _log = logging.getLogger("spark_lsp.server")
@@ -97,36 +97,36 @@ class SparkProtocol(LanguageServerProtocol):
         return result
 
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
-    def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> Iterator[Step]:
+    def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> Iterator[ParserStep]:
         """Pass the notification on."""
         yield from self._pass_on(types.TEXT_DOCUMENT_DID_OPEN, params)
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
-    def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> Iterator[Step]:
+    def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> Iterator[ParserStep]:
         """Pass the notification on."""
         yield from self._pass_on(types.TEXT_DOCUMENT_DID_CHANGE, params)
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
-    def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> Iterator[Step]:
+    def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> Iterator[ParserStep]:
         """Pass the notification on."""
         yield from self._pass_on(types.TEXT_DOCUMENT_DID_CLOSE, params)
 
     @lsp_method(types.NOTEBOOK_DOCUMENT_DID_OPEN)
-    def lsp_notebook_document__did_open(self, params: types.DidOpenNotebookDocumentParams) -> Iterator[Step]:
+    def lsp_notebook_document__did_open(self, params: types.DidOpenNotebookDocumentParams) -> Iterator[ParserStep]:
         """Pass the notification on."""
         yield from self._pass_on(types.NOTEBOOK_DOCUMENT_DID_OPEN, params)
 
     @lsp_method(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
-    def lsp_notebook_document__did_change(self, params: types.DidChangeNotebookDocumentParams) -> Iterator[Step]:
+    def lsp_notebook_document__did_change(self, params: types.DidChangeNotebookDocumentParams) -> Iterator[ParserStep]:
         """Pass the notification on."""
         yield from self._pass_on(types.NOTEBOOK_DOCUMENT_DID_CHANGE, params)
 
     @lsp_method(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
-    def lsp_notebook_document__did_close(self, params: types.DidCloseNotebookDocumentParams) -> Iterator[Step]:
+    def lsp_notebook_document__did_close(self, params: types.DidCloseNotebookDocumentParams) -> Iterator[ParserStep]:
         """Pass the notification on."""
         yield from self._pass_on(types.NOTEBOOK_DOCUMENT_DID_CLOSE, params)
 
-    def _pass_on(self, method: str, params: Any) -> Iterator[Step]:
+    def _pass_on(self, method: str, params: Any) -> Iterator[ParserStep]:
         handler = self.fm.features.get(method)
         if handler is not None:
             yield handler, (params,), None

@@ -23,7 +23,7 @@ from spark_lsp.server.baseline_texts import BaselineTexts
 from spark_lsp.server.client import Client
 from spark_lsp.server.convert import to_offset
 from spark_lsp.server.editor_process import EditorProcess
-from spark_lsp.server.editor_window import Window
+from spark_lsp.server.editor_window import EditorWindow
 from spark_lsp.server.model_offers import ModelChoice, ModelOffers, ModelOfferTimes
 from spark_lsp.server.open_documents import OpenDocuments
 from spark_lsp.server.status import Status
@@ -75,7 +75,7 @@ class Session:
         """The edits that follow from the last ones."""
         self.listing = TimeLimit(LIST_LIMIT_S)
         """The threads that list code actions."""
-        window = Window(client, self.documents, self.tasks, self.tell_status)
+        window = EditorWindow(client, self.documents, self.tasks, self.tell_status)
         self.model_offers = ModelOffers(window, lambda: self.folder, choice, times or ModelOfferTimes())
         self.folder = WorkspaceFolder(window, self.log, open_workspace, self.model_offers.prepare)
         self._watcher: Watcher | None = None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spark_lsp.config import Settings, Source, environment_source, resolve
+from spark_lsp.config import Settings, SettingsSource, environment_source, resolve
 
 WORKSPACE_FILE = ".spark-lsp.toml"
 MAX_FILE_BYTES = 64 * 1024
@@ -30,12 +30,12 @@ def read_settings(
     root: Path | None, editor: Mapping[str, Any], initialization: Mapping[str, Any]
 ) -> tuple[Settings, list[str]]:
     """Merge all sources; return the settings and a message for each value that could not be used."""
-    sources = [Source("the editor's settings", editor), Source("initializationOptions", initialization)]
+    sources = [SettingsSource("the editor's settings", editor), SettingsSource("initializationOptions", initialization)]
     messages: list[str] = []
     if root is not None:
         try:
             values = _workspace_values(root / WORKSPACE_FILE)
-            sources.append(Source(WORKSPACE_FILE, values, trusted=False))
+            sources.append(SettingsSource(WORKSPACE_FILE, values, trusted=False))
         except (OSError, ValueError, RecursionError) as error:
             messages.append(f"{WORKSPACE_FILE} is ignored: {error}.")
     settings, refused = resolve([*sources, environment_source(os.environ)])

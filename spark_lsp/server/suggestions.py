@@ -2,7 +2,7 @@
 
 from lsprotocol import types
 
-from spark_lsp.completion.answer import Answer, Suggestion
+from spark_lsp.completion.answer import CompletionAnswer, Suggestion
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.errors import Reason
 from spark_lsp.server.convert import range_in_editor
@@ -14,7 +14,7 @@ ACCEPT_COMMAND = "spark.acceptCompletion"
 
 async def complete(
     session: Session, uri: str, cursor: CursorContext | None, *, manual: bool, candidates: int = 1
-) -> Answer | None:
+) -> CompletionAnswer | None:
     """Answer a request once, by the deadline; None without an open document or workspace, which the log says."""
     await session.folder.wait_until_open()
     workspace = session.workspace

@@ -12,7 +12,7 @@ from pathlib import Path
 from spark_lsp.config import Settings
 from spark_lsp.errors import ModelNotPulled, SparkError
 from spark_lsp.index.scan.places import path_within
-from spark_lsp.server.editor_window import Window
+from spark_lsp.server.editor_window import EditorWindow
 from spark_lsp.server.engine_starts import EngineStarts
 from spark_lsp.server.index_updates import IndexUpdates
 from spark_lsp.server.pulling import pull_missing
@@ -45,7 +45,7 @@ class WorkspaceFolder:
 
     def __init__(
         self,
-        window: Window,
+        window: EditorWindow,
         log: TraceLog,
         open_workspace: OpenWorkspace,
         prepare: Callable[[Settings], Awaitable[None]],

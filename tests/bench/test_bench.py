@@ -11,7 +11,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from spark_lsp.bench.asking import Words, middle, percentile, private_place, ratio
+from spark_lsp.bench.asking import OneTokenWords, middle, percentile, private_place, ratio
 from spark_lsp.bench.throughput import RENAMES, Rename, longest_drafts
 from spark_lsp.cli import build as command_line
 from spark_lsp.engine.base import TextPart
@@ -111,7 +111,7 @@ def test_drafts_that_cost_nothing_take_a_copy_in_steps_of_33_tokens() -> None:
 
 
 def test_words_begin_otherwise_each_time() -> None:
-    words = Words([f" {letter}" for letter in "abcdefg"])
+    words = OneTokenWords([f" {letter}" for letter in "abcdefg"])
     taken = [words.take(3) for _ in range(7)]
     assert all(isinstance(piece, TextPart) and len(piece.text.split()) == 3 for piece in taken)
     assert len({piece.text.split()[0] for piece in taken}) == 7

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_lsp.catalog.known import HubSource, IndexSource, PublishedFile, Source
+from spark_lsp.catalog.known import HubSource, IndexSource, ModelSource, PublishedFile
 from spark_lsp.catalog.model_names import MODELS, known_model
 from spark_lsp.catalog.recommend import GIB, RANKED, Machine, fits, recommend
 from spark_lsp.engine.fim import family_named
@@ -27,7 +27,7 @@ def chosen(machine: Machine) -> str:
     return recommendation.name
 
 
-def check_index_source(source: Source, file: PublishedFile) -> None:
+def check_index_source(source: ModelSource, file: PublishedFile) -> None:
     assert isinstance(source, IndexSource)
     assert file.sha256, "what a third party packed is compared with what the maker published"
     assert sum(part.size_bytes for part in source.parts) == file.size_bytes

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from spark_lsp.actions.base import FileEdits, Proposal
 from spark_lsp.cli import actions, terminal
-from spark_lsp.cli.place import Place, decode, read_place
+from spark_lsp.cli.place import FileSpan, decode, read_place
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.printable import printable
@@ -165,4 +165,4 @@ def test_a_place_on_standard_input_is_text(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"# caf\xe9\nx\n")))
     place = read_place(f"{path}:2:1", from_stdin=True)
     assert (place.snapshot.text, place.encoding) == ("# caf\ufffd\nx\n", "")
-    assert Place(Snapshot("", None, 0, "python", ""), Span(0, 0)).encoding == "utf-8"
+    assert FileSpan(Snapshot("", None, 0, "python", ""), Span(0, 0)).encoding == "utf-8"

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from scripts.harness.fixture import parse_fixture
-from spark_lsp.completion.answer import Answer
+from spark_lsp.completion.answer import CompletionAnswer
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.confidence import Scores
 from spark_lsp.completion.selected_item import behind_item
@@ -55,7 +55,7 @@ def chosen(
     return behind_item(cursor, cursor.offset - len(over), cursor.offset + len(behind), selected)
 
 
-def inserted(cursor: CursorContext, answer: Answer) -> str:
+def inserted(cursor: CursorContext, answer: CompletionAnswer) -> str:
     """The document after accepting."""
     suggestion = answer.suggestion
     return apply_edits(cursor.document.text, [cursor.edit(suggestion.text, suggestion.replaced)] if suggestion else [])
@@ -75,7 +75,7 @@ async def completed(
     over: str | None = None,
     behind: str = "",
     scores: Scores = (),
-) -> tuple[CursorContext, Answer]:
+) -> tuple[CursorContext, CompletionAnswer]:
     """Run the whole pipeline with a model that says ``model``, unsure of some tokens, where nobody knows some names."""
     workspace = TestWorkspace(
         ScoredEngine(model, chunk_chars, scores, unsure),

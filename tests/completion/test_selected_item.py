@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spark_lsp.completion.answer import Answer
+from spark_lsp.completion.answer import CompletionAnswer
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.next_line_prefetch import accepted
@@ -57,7 +57,7 @@ def _knowing(request: CompletionRequest) -> str:
                  prompt.endswith(f"value = {word}")), "x")  # fmt: skip
 
 
-def _text(answer: Answer) -> str | None:
+def _text(answer: CompletionAnswer) -> str | None:
     return answer.suggestion.text if answer.suggestion else None
 
 

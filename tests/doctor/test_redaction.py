@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_lsp.config import BackendSettings, Settings, Source, environment_source, resolve
+from spark_lsp.config import BackendSettings, Settings, SettingsSource, environment_source, resolve
 from spark_lsp.doctor.bundle import write_bundle
 from spark_lsp.doctor.check_result import Check
 from spark_lsp.doctor.redaction import without_secrets
@@ -154,5 +154,5 @@ def test_a_variable_that_does_not_fit_is_not_repeated() -> None:
     _, (message,) = resolve([environment_source({"SPARK_LSP_COMPLETION_MAX_LINES": "hunter2"})])
     assert "completion.maxLines" in message
     assert "hunter2" not in message
-    _, (message,) = resolve([Source("settings.json", {"completion": {"maxLines": "four"}})])
+    _, (message,) = resolve([SettingsSource("settings.json", {"completion": {"maxLines": "four"}})])
     assert "'four'" in message  # a file's author sees what is wrong

@@ -21,24 +21,24 @@ from spark_lsp.index.scan.crawl import (
     read_sources,
     skip_reason,
 )
-from spark_lsp.index.scan.ignore import Rules, SkipReason
+from spark_lsp.index.scan.ignore import CrawlRules, SkipReason
 from spark_lsp.index.scan.secrets import is_secret_name, suspected
 from spark_lsp.secret_text import SHAPES, has_secret
 from tests.support.marks import permissions_bind, posix_only
 
 
-def crawl_of(root: Path, rules: Rules | None = None) -> tuple[list[str], dict[SkipReason, int]]:
+def crawl_of(root: Path, rules: CrawlRules | None = None) -> tuple[list[str], dict[SkipReason, int]]:
     skipped: Counter[SkipReason] = Counter()
-    return [file.path for file in crawl(root, rules or Rules(), skipped)], dict(skipped)
+    return [file.path for file in crawl(root, rules or CrawlRules(), skipped)], dict(skipped)
 
 
 def check_crawl(
     root: Path, workspace: str, expected: list[str], skipped: dict[SkipReason, int], **rules: object
 ) -> None:
     write_workspace(parse_fixture(workspace), root)
-    assert crawl_of(root, Rules(**rules)) == (expected, skipped)  # type: ignore[arg-type]
+    assert crawl_of(root, CrawlRules(**rules)) == (expected, skipped)  # type: ignore[arg-type]
     for path in expected:
-        assert skip_reason(root.resolve(), path, Rules(**rules)) is None  # type: ignore[arg-type]
+        assert skip_reason(root.resolve(), path, CrawlRules(**rules)) is None  # type: ignore[arg-type]
 
 
 def test_files_come_folder_by_folder_in_order(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_folder_that_its_repository_ignores_can_be_opened_itself(tmp_path: Pat
 def test_names_that_are_never_indexed(tmp_path: Path, path: str, reason: SkipReason) -> None:
     write_workspace(parse_fixture(f"#- {path}\ntext\n#- ok.py\nx = 1\n"), tmp_path)
     assert crawl_of(tmp_path) == (["ok.py"], {reason: 1})
-    assert skip_reason(tmp_path.resolve(), path, Rules()) == reason
+    assert skip_reason(tmp_path.resolve(), path, CrawlRules()) == reason
 
 
 @pytest.mark.parametrize(
@@ -268,9 +268,9 @@ def test_links(tmp_path: Path) -> None:
     files, skipped = crawl_of(root)
     assert files == ["inside.py", "a/real.py"]
     assert skipped == {"secret": 2, "ignored": 2, "unreadable": 1, "symlink_loop": 2}
-    assert skip_reason(root.resolve(), "outside.py", Rules()) == "ignored"
-    assert skip_reason(root.resolve(), "settings.py", Rules()) == "secret"
-    assert skip_reason(root.resolve(), "a/up/a/real.py", Rules()) is None
+    assert skip_reason(root.resolve(), "outside.py", CrawlRules()) == "ignored"
+    assert skip_reason(root.resolve(), "settings.py", CrawlRules()) == "secret"
+    assert skip_reason(root.resolve(), "a/up/a/real.py", CrawlRules()) is None
 
 
 @posix_only
@@ -296,7 +296,7 @@ def test_files_that_vanish_during_the_crawl_are_passed_over(tmp_path: Path) -> N
     write_workspace(parse_fixture("#- a.py\n#- b/c.py\n#- d/e.py\n"), tmp_path)
     files = []
     skipped: Counter[SkipReason] = Counter()
-    for file in crawl(tmp_path, Rules(), skipped):
+    for file in crawl(tmp_path, CrawlRules(), skipped):
         files.append(file.path)
         if file.path == "a.py":
             (tmp_path / "a.py").unlink()
@@ -315,12 +315,12 @@ def test_a_name_that_is_not_utf8_is_counted(tmp_path: Path) -> None:
 
 def test_a_cancelled_crawl_ends(tmp_path: Path) -> None:
     write_workspace(parse_fixture("#- a.py\n"), tmp_path)
-    assert list(crawl(tmp_path, Rules(), Counter(), cancelled=lambda: True)) == []
+    assert list(crawl(tmp_path, CrawlRules(), Counter(), cancelled=lambda: True)) == []
 
 
 @pytest.mark.parametrize("path", ["../x.py", "/etc/passwd", "a//b.py", "./a.py", ""])
 def test_paths_that_lead_out_are_ignored(tmp_path: Path, path: str) -> None:
-    assert skip_reason(tmp_path, path, Rules()) == "ignored"
+    assert skip_reason(tmp_path, path, CrawlRules()) == "ignored"
 
 
 def test_roots_that_are_refused_name_the_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,4 +336,4 @@ def test_roots_that_are_refused_name_the_mend(tmp_path: Path, monkeypatch: pytes
             check_root(root)
         assert caught.value.fix
     with pytest.raises(WorkspaceError):
-        list(crawl(tmp_path / "missing", Rules(), Counter()))
+        list(crawl(tmp_path / "missing", CrawlRules(), Counter()))

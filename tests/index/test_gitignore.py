@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from spark_lsp.index.scan import ignore
 from spark_lsp.index.scan.crawl import crawl, skip_reason
 from spark_lsp.index.scan.gitignore import MAX_PATTERNS, TooManyPatternsError, patterns_of
-from spark_lsp.index.scan.ignore import MAX_IGNORE_BYTES, Rules, globs_of
+from spark_lsp.index.scan.ignore import MAX_IGNORE_BYTES, CrawlRules, globs_of
 from tests.support.marks import posix_only
 
 PARTS = ["a", "b", "ab", "*", "**", "?", "/", "**/", "/**", "[ab]", "[!a]", "[a-c]", "[[:alpha:]]", "\\*",
@@ -56,8 +56,8 @@ def check(root: Path, *paths: str) -> set[str]:
     """Compare the crawl and single paths with git; return which of these paths are kept."""
     listed = git(root, "ls-files", "-zco", "--exclude-standard").decode().split("\0")
     kept = {path for path in listed if path in paths}
-    assert {file.path for file in crawl(root, Rules(), Counter())} & {*paths} == kept
-    assert {path for path in paths if skip_reason(root.resolve(), path, Rules()) is None} == kept
+    assert {file.path for file in crawl(root, CrawlRules(), Counter())} & {*paths} == kept
+    assert {path for path in paths if skip_reason(root.resolve(), path, CrawlRules()) is None} == kept
     return kept
 
 
@@ -103,7 +103,7 @@ def test_a_repository_within_the_workspace_has_its_own_rules(tmp_path: Path) -> 
     (inner / ".gitignore").write_text("local.py\n")
     (inner / ".git/info/exclude").write_text("own.py\n")
     write(outer, "one.gen.py", "local.py", "inner/two.gen.py", "inner/local.py", "inner/own.py")
-    kept = {file.path for file in crawl(outer, Rules(), Counter())}
+    kept = {file.path for file in crawl(outer, CrawlRules(), Counter())}
     assert kept == {".gitignore", "local.py", "inner/.gitignore", "inner/two.gen.py"}
     assert check(inner, "two.gen.py", "local.py", "own.py") == {"two.gen.py"}
 
@@ -167,11 +167,11 @@ def test_an_ignore_file_that_is_none_is_left_out_with_a_sentence(tmp_path: Path,
         case "many":
             place.write_text("".join(f"{number}\n" for number in range(MAX_PATTERNS + 1)))
     sentences: list[str] = []
-    kept = {file.path for file in crawl(root, Rules(), Counter(), problem=sentences.append)}
+    kept = {file.path for file in crawl(root, CrawlRules(), Counter(), problem=sentences.append)}
     assert {"shop/a.py", "b.py"} <= kept
     assert len(sentences) == (kind != "folder")
     assert all(str(place) in sentence for sentence in sentences)
-    assert skip_reason(root.resolve(), "shop/a.py", Rules()) is None
+    assert skip_reason(root.resolve(), "shop/a.py", CrawlRules()) is None
 
 
 def test_an_ignore_file_that_is_a_link_is_not_followed_as_in_git(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_patterns_that_hold_in_one_folder_are_bounded(tmp_path: Path, monkeypatc
     write(root, "deep/a.py", "a.py", "a.one")
     (root / "deep/.gitignore").write_text("*.py\n")
     sentences: list[str] = []
-    kept = {file.path for file in crawl(root, Rules(), Counter(), problem=sentences.append)}
+    kept = {file.path for file in crawl(root, CrawlRules(), Counter(), problem=sentences.append)}
     assert kept == {".gitignore", "a.py", "deep/.gitignore", "deep/a.py"}
     assert len(sentences) == 1
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_lsp.index.scan.ignore import Rules
+from spark_lsp.index.scan.ignore import CrawlRules
 from spark_lsp.index.scan.privacy import KEPT_S, PrivateFiles
 
 
@@ -61,32 +61,32 @@ PUBLIC = ["a.py", "new.py", "node_modules/m.js", "../outside/plain.py", "../outs
 
 @pytest.mark.parametrize("path", PRIVATE)
 def test_stays_here(path: str, workspace: Path) -> None:
-    assert PrivateFiles(workspace, Rules(exclude=("excl.py",))).holds(workspace / path)
+    assert PrivateFiles(workspace, CrawlRules(exclude=("excl.py",))).holds(workspace / path)
 
 
 @pytest.mark.parametrize("path", PUBLIC)
 def test_may_be_sent(path: str, workspace: Path) -> None:
-    assert not PrivateFiles(workspace, Rules(exclude=("excl.py",))).holds(workspace / path)
+    assert not PrivateFiles(workspace, CrawlRules(exclude=("excl.py",))).holds(workspace / path)
 
 
 def test_a_root_by_a_link_is_the_same(workspace: Path, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(workspace)
-    files = PrivateFiles(link, Rules())
+    files = PrivateFiles(link, CrawlRules())
     assert files.holds(link / "private" / "p.py")
     assert files.holds(workspace / "private" / "p.py")
     assert not files.holds(link / "a.py")
 
 
 def test_without_a_folder_the_files_own_repository_counts(workspace: Path) -> None:
-    files = PrivateFiles(None, Rules())
+    files = PrivateFiles(None, CrawlRules())
     assert files.holds(workspace / "private" / "p.py")
     assert not files.holds(workspace / "a.py")
 
 
 def test_a_changed_rule_counts_after_some_seconds(workspace: Path) -> None:
     now = [0.0]
-    files = PrivateFiles(workspace, Rules(), lambda: now[0])
+    files = PrivateFiles(workspace, CrawlRules(), lambda: now[0])
     assert not files.holds(workspace / "a.py")
     (workspace / ".gitignore").write_text("a.py\n")
     assert not files.holds(workspace / "a.py")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spark_lsp.index.parse.facts import file_facts, packed_of, scan_result
 from spark_lsp.index.storage import mapped_file
-from spark_lsp.index.storage.string_table import Names, NumberOf
+from spark_lsp.index.storage.string_table import NumberOf, StringTable
 from spark_lsp.index.storage.tables import FileRow, Tables, build_tables
 
 names = st.lists(st.text(max_size=12), unique=True, max_size=40)
@@ -49,7 +49,7 @@ def tables_of(sources: dict[str, str]) -> Tables:
 
 @given(names, st.text(max_size=3))
 def test_names_are_found_by_number_and_by_name(known: list[str], unknown: str) -> None:
-    packed = Names.of(known)
+    packed = StringTable.of(known)
     numbers = NumberOf(packed)
     assert list(packed) == known
     assert [packed[number] for number in range(len(known))] == known

@@ -8,7 +8,7 @@ import pytest
 
 from spark_lsp.index.scan import tracked
 from spark_lsp.index.scan.crawl import crawl, skip_reason, that_are_kept
-from spark_lsp.index.scan.ignore import Rules
+from spark_lsp.index.scan.ignore import CrawlRules
 from spark_lsp.index.store import Index
 
 FILES = (
@@ -49,15 +49,15 @@ def _judged(root: Path) -> list[str]:
 
 
 def _crawled(root: Path) -> list[str]:
-    return sorted(file.path for file in crawl(root, Rules(), Counter()) if file.path.endswith(".py"))
+    return sorted(file.path for file in crawl(root, CrawlRules(), Counter()) if file.path.endswith(".py"))
 
 
 def test_the_crawl_and_single_paths_agree_with_git(repository: Path) -> None:
     judged = _judged(repository)
     assert judged == sorted({*TRACKED, "pkg/build_/x.py"})
     assert _crawled(repository) == judged
-    assert [path for path in sorted(FILES) if skip_reason(repository, path, Rules()) is None] == judged
-    assert sorted(that_are_kept(repository, FILES, Rules())) == judged
+    assert [path for path in sorted(FILES) if skip_reason(repository, path, CrawlRules()) is None] == judged
+    assert sorted(that_are_kept(repository, FILES, CrawlRules())) == judged
 
 
 def test_what_is_tracked_later_counts_from_the_next_refresh(repository: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_configuration_that_runs_a_program_runs_none(repository: Path, tmp_pat
 def test_git_is_asked_once_for_an_unchanged_index(repository: Path) -> None:
     tracked.forget_tracked()
     for path in FILES:
-        skip_reason(repository, path, Rules())
+        skip_reason(repository, path, CrawlRules())
     assert tracked._ask.cache_info().misses == 1
 
 
@@ -127,7 +127,7 @@ def test_a_walk_that_takes_too_long_ends_and_keeps_what_is_known(repository: Pat
     index = Index(repository)
     index.refresh()
     known = set(index.view().files)
-    index.rules = Rules(max_crawl_s=0)
+    index.rules = CrawlRules(max_crawl_s=0)
     report = index.refresh()
     assert (report.complete, report.removed, report.skipped["limit"]) == (False, 0, 1)
     assert [problem for problem in report.problems if "within 0 s" in problem]

@@ -6,13 +6,13 @@ import sys
 import msgspec
 import pytest
 
-from spark_lsp.llama.loading.build import Build, Device, Kind, backend_names, offload_devices
+from spark_lsp.llama.loading.build import Build, Device, DeviceKind, backend_names, offload_devices
 from spark_lsp.llama.loading.devices import describe_build, list_devices
 
 GIB = 1024**3
 
 
-def device(name: str, kind: Kind, backend: str) -> Device:
+def device(name: str, kind: DeviceKind, backend: str) -> Device:
     return Device(name=name, description="x", kind=kind, backend=backend, free_bytes=GIB, total_bytes=2 * GIB)
 
 

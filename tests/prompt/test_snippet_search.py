@@ -14,7 +14,7 @@ from spark_lsp.errors import EngineFailed
 from spark_lsp.prompt import snippet_search
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.prompt.snippets import Candidate
-from spark_lsp.prompt.sources import Cursor, gather
+from spark_lsp.prompt.sources import PromptCursor, gather
 from spark_lsp.prompt.token_counts import TokenCounter
 from tests.support.workspace import TestWorkspace, indexed, snapshot_of
 
@@ -27,7 +27,7 @@ def result(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Offsets of the cursors that were searched."""
     offsets: list[int] = []
 
-    def noted(cursor: Cursor) -> list[Segment]:
+    def noted(cursor: PromptCursor) -> list[Segment]:
         offsets.append(cursor.offset)
         return gather(cursor)
 
@@ -65,7 +65,7 @@ async def test_a_request_begins_it_and_then_waits_for_the_next_key(
 ) -> None:
     engine, begun, loop = ScriptedEngine(["x"]), asyncio.Event(), asyncio.get_running_loop()
 
-    def noted(cursor: Cursor) -> list[Segment]:
+    def noted(cursor: PromptCursor) -> list[Segment]:
         loop.call_soon_threadsafe(begun.set)
         return gather(cursor)
 

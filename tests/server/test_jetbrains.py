@@ -12,7 +12,7 @@ from lsprotocol import types
 from lsprotocol.converters import get_converter
 
 from scripts.harness.editor import REAL, editor
-from spark_lsp.config import Source, resolve
+from spark_lsp.config import SettingsSource, resolve
 from spark_lsp.text.language import language_of_id, language_of_path
 from tests.engine.endpoint import Endpoint, running
 from tests.repo.source import ROOT
@@ -39,7 +39,7 @@ def test_the_template_names_languages_that_the_server_knows() -> None:
 def test_the_templates_settings_are_settings() -> None:
     settings = json.loads((FOLDER / "settings.json").read_text("utf-8"))
     assert set(settings) == {"spark"}
-    assert resolve([Source("settings.json", settings["spark"])])[1] == []
+    assert resolve([SettingsSource("settings.json", settings["spark"])])[1] == []
 
 
 @pytest.mark.slow

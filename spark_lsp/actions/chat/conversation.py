@@ -24,7 +24,7 @@ LINES_AFTER: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class WorkedExample:
     """A solved example that comes before the task; without one, small models return the lines unchanged."""
 
     message: str
@@ -83,7 +83,7 @@ def messages_of(subject: Subject, task: str) -> tuple[Message, ...]:
     return Message("system", SYSTEM), Message("user", "\n\n".join(parts))
 
 
-def brief_messages(subject: Subject, message: str, instruction: str, shown: Shown) -> tuple[Message, ...]:
+def brief_messages(subject: Subject, message: str, instruction: str, shown: WorkedExample) -> tuple[Message, ...]:
     """Return a conversation about the lines alone, after one solved example.
 
     A small model that sees the surrounding file returns the lines unchanged. If the prompt contains the beginning of

@@ -14,8 +14,8 @@ from spark_lsp.actions.chat.answer_format import Lines, is_over, left_out, lines
 from spark_lsp.actions.chat.conversation import (
     LINES_AFTER,
     LINES_BEFORE,
-    Shown,
     Subject,
+    WorkedExample,
     brief_messages,
     messages_of,
     opening_of,
@@ -30,7 +30,7 @@ from spark_lsp.actions.checks.completing import completed
 from spark_lsp.actions.checks.differences import edits_between
 from spark_lsp.actions.checks.script import script_problem
 from spark_lsp.actions.layout import indent_unit, newline_of
-from spark_lsp.actions.model_answer import RETRY, Answer, added, key_of, stream
+from spark_lsp.actions.model_answer import RETRY, ModelAnswer, added, key_of, stream
 from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, ModelInfo, Sampling, Usage
 from spark_lsp.engine.chat_template import Message, prompt_of
 from spark_lsp.errors import Reason
@@ -65,15 +65,15 @@ class Task:
     attempts: int = 2
     begun: str = ""
     message: str = ""
-    shown: Shown | None = None
+    shown: WorkedExample | None = None
     grammar: str = ""
-    again: Shown | None = None
+    again: WorkedExample | None = None
     callee: str = ""
     """The function whose calls may change only their arguments; empty if anything may change."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
+class _CheckedLines:
     """The result of the checks; ``hint`` is the message to the model if it differs from the user's."""
 
     edits: tuple[Edit, ...] = ()
@@ -94,7 +94,7 @@ async def edit_lines(target: Target, tools: Tools, region: Span, task: Task) -> 
     if subject is None:
         return Proposal(task.action_id, (), Reason.gate("too_large"), _too_long(target, region, model))
     messages = _messages(subject, task)
-    verdict = _Verdict()
+    verdict = _CheckedLines()
     for sampling in (Sampling(), RETRY)[: task.attempts]:
         drawn = msgspec.structs.replace(sampling, grammar=task.grammar)
         answer = await _ask(target, tools, model, subject, messages, drawn)
@@ -149,7 +149,7 @@ async def _ask(
     subject: Subject,
     messages: Sequence[Message],
     sampling: Sampling,
-) -> Answer:
+) -> ModelAnswer:
     (own,) = await tools.engine.count_tokens([subject.old])
     request = CompletionRequest(
         prompt=prompt_of(model, messages, opening_of(subject)),
@@ -166,7 +166,9 @@ def _answer_tokens(own_tokens: int) -> int:
     return own_tokens * 3 // 2 + SPARE_TOKENS
 
 
-def _judge(target: Target, tools: Tools, subject: Subject, task: Task, answer: Answer, lines: Lines) -> _Verdict:
+def _judge(
+    target: Target, tools: Tools, subject: Subject, task: Task, answer: ModelAnswer, lines: Lines
+) -> _CheckedLines:
     """Return the edits of an answer, or why they must not be shown."""
     text = subject.text
     if answer.stop == "max_tokens" and not lines.ended:
@@ -175,16 +177,16 @@ def _judge(target: Target, tools: Tools, subject: Subject, task: Task, answer: A
     unit = indent_unit(text, subject.language)
     new = placed(lines.text, subject.old, subject.language, unit)
     if new == subject.old:
-        return _Verdict((), Reason.EMPTY, "The model would leave these lines as they are.", task.unchanged)
+        return _CheckedLines((), Reason.EMPTY, "The model would leave these lines as they are.", task.unchanged)
     if not new and not task.may_remove:
-        return _Verdict((), Reason.EMPTY, "The model had nothing to write.")
+        return _CheckedLines((), Reason.EMPTY, "The model had nothing to write.")
     if left_out(subject.old, new):
         return _refused("The model left out a part of the lines.")
     span = subject.region if new else _with_line_end(text, subject.region)
     return _checked(target, tools, subject, task, Edit(span, new.replace("\n", newline_of(text))))
 
 
-def _checked(target: Target, tools: Tools, subject: Subject, task: Task, edit: Edit) -> _Verdict:
+def _checked(target: Target, tools: Tools, subject: Subject, task: Task, edit: Edit) -> _CheckedLines:
     """Return the edits for new lines, imports included, or the objection of the checks."""
     text, path, view = subject.text, subject.path, tools.context.view
     if task.callee and (problem := _more_than_arguments(target, edit, task.callee)):
@@ -192,12 +194,12 @@ def _checked(target: Target, tools: Tools, subject: Subject, task: Task, edit: E
     problem = problem_of(text, target.syntax, edit, view, path)
     if problem or subject.language != "python":
         problem = problem or script_problem(target.syntax, edit, view)
-        return _refused(problem) if problem else _Verdict((_smallest(text, edit),))
+        return _refused(problem) if problem else _CheckedLines((_smallest(text, edit),))
     after = completed(text, apply_edits(text, [edit]), path, view)
     problem = after.problem or call_problem(text, after.text, view) or task.check(text, after.text)
     edits = () if problem else edits_between(text, after.text)
     problem = problem or failure(text, target.syntax, edits)
-    return _refused(problem) if problem else _Verdict(edits)
+    return _refused(problem) if problem else _CheckedLines(edits)
 
 
 def _more_than_arguments(target: Target, edit: Edit, callee: str) -> str:
@@ -210,8 +212,8 @@ def _more_than_arguments(target: Target, edit: Edit, callee: str) -> str:
     return other_change(target.syntax, edit.span, after, new, callee)
 
 
-def _refused(problem: str) -> _Verdict:
-    return _Verdict((), Reason.trimmed("check"), problem)
+def _refused(problem: str) -> _CheckedLines:
+    return _CheckedLines((), Reason.trimmed("check"), problem)
 
 
 def _with_line_end(text: str, region: Span) -> Span:

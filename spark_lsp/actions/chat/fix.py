@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from spark_lsp.actions.base import QUICK_FIX, Diagnostic, Needs, Proposal, Target, Tools
-from spark_lsp.actions.chat.conversation import Shown
+from spark_lsp.actions.chat.conversation import WorkedExample
 from spark_lsp.actions.chat.edit_lines import Task, edit_lines
 from spark_lsp.actions.chat.lint_examples import BEGINS_OTHERWISE, Example, example_of
 from spark_lsp.actions.chat.region import head_of, lines_to_fix, regions_to_fix
@@ -70,7 +70,7 @@ async def _by_example(target: Target, tools: Tools, region: Span, task: Task, ex
         return left or task.check(before, after) or kept_problem(before, after, diagnostic, words)
 
     line = target.snapshot.lines.span(target.snapshot.lines.line_of(min(diagnostic.span.start, len(text)))).text(text)
-    shown = Shown(name, example.before, _mend(diagnostic, example.before.split("\n")[0]), example.after)
+    shown = WorkedExample(name, example.before, _mend(diagnostic, example.before.split("\n")[0]), example.after)
     brief = replace(task, instruction=_mend(diagnostic, line.strip()), message=name, shown=shown, check=check)
     place = diagnostic.span.start
     if diagnostic.code not in BEGINS_OTHERWISE or not region.start <= place < region.end:

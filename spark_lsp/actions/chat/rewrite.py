@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools
-from spark_lsp.actions.chat.conversation import Shown
+from spark_lsp.actions.chat.conversation import WorkedExample
 from spark_lsp.actions.chat.edit_lines import Task, edit_lines
 from spark_lsp.actions.chat.region import head_of, lines_to_rewrite
 from spark_lsp.actions.checks.rewritten import asked_problem, lost_problem, size_problem
@@ -24,7 +24,7 @@ _MAY_CHANGE_HEAD = re.compile(
     re.IGNORECASE,
 )
 """Words in an instruction that allow changes of the signature or the docstring, which the model then writes too."""
-_EXAMPLE: Final = Shown(
+_EXAMPLE: Final = WorkedExample(
     "",
     "def size_of(box):\n    return box.width * box.height",
     "Return 0 for a box that is empty.",

@@ -14,7 +14,7 @@ from spark_lsp.actions.chat.edit_lines import Task, edit_lines
 from spark_lsp.actions.chat.region import statement_lines
 from spark_lsp.actions.checks.call_arguments import CALLS, called_name
 from spark_lsp.actions.checks.calls import unfit_call
-from spark_lsp.actions.definition import Definition
+from spark_lsp.actions.definition import DefinitionNode
 from spark_lsp.actions.model_answer import added
 from spark_lsp.actions.python.call_updates.signature_change import changed_at
 from spark_lsp.actions.refusal import STILL_INDEXING
@@ -87,7 +87,7 @@ def _signature(target: Target) -> SignatureAt | None:
     return signature if changed is None or (changed.change.difference and not changed.is_certain) else None
 
 
-def _places(target: Target, tools: Tools, definition: Definition) -> Iterator[tuple[str, Target, Span]]:
+def _places(target: Target, tools: Tools, definition: DefinitionNode) -> Iterator[tuple[str, Target, Span]]:
     """Yield the statements that call a function: those of its own file, then those of other files that name it."""
     assert target.syntax is not None, "the caller has looked"
     own_path = tools.context.path_of(target.snapshot)
@@ -113,7 +113,7 @@ def _places(target: Target, tools: Tools, definition: Definition) -> Iterator[tu
             yield path, user, region
 
 
-def _regions(syntax: Syntax, definition: Definition) -> list[Span]:
+def _regions(syntax: Syntax, definition: DefinitionNode) -> list[Span]:
     """Return each statement of a file that calls a function, including calls in its own body."""
     regions: list[Span] = []
     stack = [syntax.tree.root_node]

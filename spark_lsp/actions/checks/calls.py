@@ -67,11 +67,11 @@ def misfit(call: ast.Call, function: Function, *, bound: bool) -> str:
     return f"{name} is called without {', '.join(missing)}." if missing else ""
 
 
-Known = Mapping[str, Function]
+KnownFunctions = Mapping[str, Function]
 """Functions by the names that call them: ``name``, ``Class`` for its ``__init__``, ``Class.method``."""
 
 
-def _functions(tree: ast.Module, view: IndexView) -> Known:
+def _functions(tree: ast.Module, view: IndexView) -> KnownFunctions:
     functions: dict[str, Function] = {}
     for node in tree.body:
         if isinstance(node, FUNCTION_TYPES) and not node.decorator_list:
@@ -124,7 +124,7 @@ def _calls(tree: ast.Module) -> list[tuple[str, ast.Call]]:
     return calls
 
 
-def _called(call: ast.Call, owner: str, functions: Known) -> tuple[Function | None, bool]:
+def _called(call: ast.Call, owner: str, functions: KnownFunctions) -> tuple[Function | None, bool]:
     name = dotted(call.func)
     if owner and name.startswith(("self.", "cls.")) and name.count(".") == 1:
         function = functions.get(f"{owner}.{name.partition('.')[2]}")

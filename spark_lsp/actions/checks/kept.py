@@ -79,13 +79,13 @@ def still_there(before: str, after: str, diagnostic: Diagnostic, words: Abstract
     return "The problem is still there." if is_same or is_there else ""
 
 
-Lines = set[int]
+LineNumbers = set[int]
 
 
-def _changed(before: str, after: str) -> tuple[Lines, Lines]:
+def _changed(before: str, after: str) -> tuple[LineNumbers, LineNumbers]:
     """Return the numbers of the lines that an edit removes, and of those that it adds."""
-    was: Lines = set()
-    now: Lines = set()
+    was: LineNumbers = set()
+    now: LineNumbers = set()
     grown = 0
     for edit in edits_between(before, after):
         first = before.count("\n", 0, edit.span.start) + 1
@@ -96,22 +96,22 @@ def _changed(before: str, after: str) -> tuple[Lines, Lines]:
     return was, now
 
 
-def _inside(tree: ast.AST, lines: Lines) -> list[ast.AST]:
+def _inside(tree: ast.AST, lines: LineNumbers) -> list[ast.AST]:
     return [node for node in ast.walk(tree) if getattr(node, "lineno", 0) in lines]
 
 
-def _read(tree: ast.AST, lines: Lines) -> set[str]:
+def _read(tree: ast.AST, lines: LineNumbers) -> set[str]:
     nodes = _inside(tree, lines)
     names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
-def _strings(tree: ast.AST, lines: Lines) -> list[str]:
+def _strings(tree: ast.AST, lines: LineNumbers) -> list[str]:
     nodes = _inside(tree, lines)
     return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
-def _own(tree: ast.AST, lines: Lines) -> set[str]:
+def _own(tree: ast.AST, lines: LineNumbers) -> set[str]:
     """Return the names that the lines themselves assign, which a rewritten form may not need.
 
     Includes methods that the rewritten form replaces.
@@ -151,11 +151,11 @@ def _plain(tree: ast.AST) -> list[str]:
     return sorted(ast.dump(statement) for statement in statements)
 
 
-def _count(pattern: re.Pattern[str], text: str, lines: Lines) -> int:
+def _count(pattern: re.Pattern[str], text: str, lines: LineNumbers) -> int:
     return sum(len(pattern.findall(line)) for number, line in enumerate(text.split("\n"), 1) if number in lines)
 
 
-def _is_replaced(before: str, after: str, was: Lines, now: Lines, new: str, old: str) -> bool:
+def _is_replaced(before: str, after: str, was: LineNumbers, now: LineNumbers, new: str, old: str) -> bool:
     """Whether the changed lines contain one word more often than before, and the other one less often."""
     word = {name: re.compile(rf"\b{name}\b") for name in (new, old)}
     fewer = _count(word[old], after, now) < _count(word[old], before, was)

@@ -14,11 +14,11 @@ from spark_lsp.actions.checks.functions import called_name, parsed
 
 MIN_SURE: Final = 0.6
 """The least probability of a whole expected value; guesses of small models stay below it (docs/evaluation.md)."""
-Piece = tuple[str, float]
+TextProbability = tuple[str, float]
 """Text that arrived in one chunk, and the smallest token probability in it."""
 
 
-def sure_part(pieces: Sequence[Piece], tested: str) -> str:
+def sure_part(pieces: Sequence[TextProbability], tested: str) -> str:
     """Return the beginning of a test's body up to the first assertion whose expected value is a guess."""
     raw = "".join(text for text, _ in pieces)
     lines = raw.split("\n")
@@ -66,7 +66,7 @@ def _place(lines: list[str], node: ast.expr) -> tuple[int, int]:
     return first, last
 
 
-def _probability(pieces: Sequence[Piece], start: int, end: int) -> float:
+def _probability(pieces: Sequence[TextProbability], start: int, end: int) -> float:
     """Return the probability of the text between two places."""
     at, total = 0, 0.0
     for text, probability in pieces:

@@ -22,9 +22,9 @@ from spark_lsp.actions.compiled.file_effects import (
     takes_temporaries,
 )
 from spark_lsp.actions.compiled.nodes import every, is_field, root_of, text_of
-from spark_lsp.actions.compiled.rules import ALL, RULES, Rules
+from spark_lsp.actions.compiled.rules import ALL, RULES, GrammarRules
 from spark_lsp.actions.layout import indent_of, newline_of, starts_line
-from spark_lsp.actions.naming import Case, UnnamedEdit, free_name, named, plain_name, words_of
+from spark_lsp.actions.naming import NameCase, UnnamedEdit, free_name, named, plain_name, words_of
 from spark_lsp.actions.refusal import Refusal
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Edit, Span
@@ -57,11 +57,11 @@ _OPERATORS: Final = frozenset(
 _JOINS: Final = frozenset(("binary_expression", "unary_expression", "parenthesized_expression", "ternary_expression"))
 _MANY: Final = frozenset(("index_expression", "type_assertion_expression", "unary_expression"))
 """Go expressions that give two values where two are expected."""
-_CASES: Final[dict[str, Case]] = {"go": "camel", "java": "camel", "rust": "snake", "c": "snake", "cpp": "snake"}
+_CASES: Final[dict[str, NameCase]] = {"go": "camel", "java": "camel", "rust": "snake", "c": "snake", "cpp": "snake"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Place:
+class ExtractedExpression:
     """An expression, its statement, and the text of the declaration, with ``{name}`` for the name."""
 
     node: Node
@@ -99,7 +99,7 @@ class ExtractVariable:
         return Proposal(self.id, edits_of(syntax, place, name), usage=usage)
 
 
-def edits_of(syntax: Syntax, place: Place, name: str) -> tuple[Edit, ...]:
+def edits_of(syntax: Syntax, place: ExtractedExpression, name: str) -> tuple[Edit, ...]:
     """Return the edits that declare the name and use it."""
     text = syntax.text
     indent = indent_of(text, place.statement.start)
@@ -109,7 +109,7 @@ def edits_of(syntax: Syntax, place: Place, name: str) -> tuple[Edit, ...]:
     return Edit(Span(place.statement.start, place.statement.start), declaration), Edit(place.span, name)
 
 
-def place_of(syntax: Syntax, node: Node) -> Place | Refusal:  # noqa: PLR0911 - a list of reasons
+def place_of(syntax: Syntax, node: Node) -> ExtractedExpression | Refusal:  # noqa: PLR0911 - a list of reasons
     """Return where to declare a name for an expression, or in one sentence why that cannot be done correctly."""
     language = syntax.language.name
     rules = RULES[language]
@@ -132,7 +132,9 @@ def place_of(syntax: Syntax, node: Node) -> Place | Refusal:  # noqa: PLR0911 - 
         return Refusal("type", "Its type is not written down here.")
     is_plain = node.type == "parenthesized_expression" and node.named_children[0].type != "comma_expression"
     bare = value[1:-1].strip() if is_plain else value
-    return Place(node, syntax.wrap(node).span, syntax.wrap(statement).span, head, tail.replace("{value}", bare))
+    return ExtractedExpression(
+        node, syntax.wrap(node).span, syntax.wrap(statement).span, head, tail.replace("{value}", bare)
+    )
 
 
 def expression_at(syntax: Syntax | None, span: Span) -> Node | None:
@@ -159,7 +161,7 @@ def _brings_brackets(parent: Node) -> bool:
     return parent.type == "switch_expression" or (parent.type.endswith("_statement") and parent.type not in plain)
 
 
-def _statement(node: Node, rules: Rules) -> Node | Refusal:
+def _statement(node: Node, rules: GrammarRules) -> Node | Refusal:
     """Return the block's statement that contains an expression, if the statement always evaluates it exactly once."""
     current = node
     while current.parent is not None:
@@ -181,7 +183,7 @@ def _statement(node: Node, rules: Rules) -> Node | Refusal:
     return Refusal("placement", "There is no statement in front of which it could be evaluated.")
 
 
-def _general_problem(node: Node, rules: Rules) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
+def _general_problem(node: Node, rules: GrammarRules) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
     """Return the problem that exists in every language: an expression that names a place instead of a value."""
     parent = node.parent
     if parent is None:
@@ -207,7 +209,7 @@ def _general_problem(node: Node, rules: Rules) -> Refusal | None:  # noqa: PLR09
     return None
 
 
-def _go_problem(node: Node, _statement: Node, rules: Rules, value: str) -> Refusal | None:
+def _go_problem(node: Node, _statement: Node, rules: GrammarRules, value: str) -> Refusal | None:
     parent = node.parent
     if parent is None:
         return None
@@ -236,7 +238,7 @@ def _wants_more(values: Node) -> bool:
 
 
 def _rust_problem(  # noqa: PLR0911 - a list of reasons
-    node: Node, statement: Node, rules: Rules, value: str
+    node: Node, statement: Node, rules: GrammarRules, value: str
 ) -> Refusal | None:
     parent = node.parent
     if parent is None:
@@ -266,7 +268,7 @@ def _rust_problem(  # noqa: PLR0911 - a list of reasons
     )
 
 
-def _java_problem(node: Node, statement: Node, rules: Rules, value: str) -> Refusal | None:
+def _java_problem(node: Node, statement: Node, rules: GrammarRules, value: str) -> Refusal | None:
     parent = node.parent
     if statement.type == "explicit_constructor_invocation":
         return Refusal("placement", "Nothing can stand in front of a call of this() or super().")
@@ -293,7 +295,7 @@ def _binds(check: Node) -> bool:
     return check.child_by_field_name("name") is not None or check.child_by_field_name("pattern") is not None
 
 
-def _is_in_constant(node: Node, rules: Rules) -> bool:
+def _is_in_constant(node: Node, rules: GrammarRules) -> bool:
     """Whether an expression is part of one that may be a constant, which Java narrows to a smaller type."""
     whole = node
     while whole.parent is not None and whole.parent.type in _JOINS:
@@ -307,7 +309,7 @@ def _is_in_constant(node: Node, rules: Rules) -> bool:
     return holder.type in {"assignment_expression", "return_statement", "array_initializer"}
 
 
-def _c_problem(node: Node, statement: Node, _rules: Rules, value: str) -> Refusal | None:
+def _c_problem(node: Node, statement: Node, _rules: GrammarRules, value: str) -> Refusal | None:
     declarator = node.parent.child_by_field_name("declarator") if node.parent is not None else None
     if declarator is not None and declarator.type == "array_declarator":
         return Refusal("type", "It fills an array.")
@@ -321,7 +323,7 @@ def _c_problem(node: Node, statement: Node, _rules: Rules, value: str) -> Refusa
     return None
 
 
-def _cpp_problem(node: Node, statement: Node, rules: Rules, value: str) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
+def _cpp_problem(node: Node, statement: Node, rules: GrammarRules, value: str) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
     problem = _c_problem(node, statement, rules, value)
     parent = node.parent
     if problem or parent is None:
@@ -351,7 +353,7 @@ def _cpp_problem(node: Node, statement: Node, rules: Rules, value: str) -> Refus
 _PROBLEMS = {"go": _go_problem, "rust": _rust_problem, "java": _java_problem, "c": _c_problem, "cpp": _cpp_problem}
 
 
-def _declaration(language: str, node: Node, rules: Rules) -> tuple[str, str]:
+def _declaration(language: str, node: Node, rules: GrammarRules) -> tuple[str, str]:
     """Return the text before and after the name in its declaration."""
     if language == "go":
         return ("const ", " = {value}") if _is_constant(node, rules) else ("", " := {value}")
@@ -369,7 +371,7 @@ def _declaration(language: str, node: Node, rules: Rules) -> tuple[str, str]:
     return (f"{known_type}{space}", " = {value};") if known_type else ("", "")
 
 
-def _is_constant(node: Node, rules: Rules, *, names: bool = False) -> bool:
+def _is_constant(node: Node, rules: GrammarRules, *, names: bool = False) -> bool:
     """Whether an expression consists of literals and operators, and with ``names`` of names too."""
     return all(
         descendant.type in rules.literals
@@ -380,7 +382,7 @@ def _is_constant(node: Node, rules: Rules, *, names: bool = False) -> bool:
     )  # fmt: skip
 
 
-def _others(parent: Node, child: Node, rules: Rules) -> list[Node]:
+def _others(parent: Node, child: Node, rules: GrammarRules) -> list[Node]:
     """Return the parts that may be evaluated before one: those before it, and in C and Go those after it."""
     others = [node for node in parent.named_children if node.id != child.id and node.type != "comment"]
     if rules in {RULES["c"], RULES["cpp"], RULES["go"]} and parent.type not in _HEADS:
@@ -388,7 +390,7 @@ def _others(parent: Node, child: Node, rules: Rules) -> list[Node]:
     return [node for node in others if node.start_byte < child.start_byte]
 
 
-def _may_differ(node: Node, earlier: Node, rules: Rules) -> bool:
+def _may_differ(node: Node, earlier: Node, rules: GrammarRules) -> bool:
     """Whether the order of an expression and of another part of its statement may matter."""
     if _acts(earlier, rules):
         return True
@@ -443,7 +445,7 @@ def _declared(node: Node, before: int | None = None) -> set[str]:
     }
 
 
-def _acts(node: Node, rules: Rules) -> bool:
+def _acts(node: Node, rules: GrammarRules) -> bool:
     """Whether a part may have an effect, so that nothing may move across it."""
     own, stack = own_operators(root_of(node)), [node]
     while stack:

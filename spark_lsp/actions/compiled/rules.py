@@ -13,7 +13,7 @@ ALL: Final = "*"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rules:
+class GrammarRules:
     """``through`` maps a parent of an expression to the fields that it always evaluates exactly once."""
 
     expressions: frozenset[str]
@@ -30,7 +30,7 @@ def _through(*whole: str, **fields: str) -> dict[str, tuple[str, ...]]:
     return {**dict.fromkeys(whole, (ALL,)), **{name: tuple(field.split()) for name, field in fields.items()}}
 
 
-_GO = Rules(
+_GO = GrammarRules(
     expressions=frozenset(
         ("binary_expression", "call_expression", "composite_literal", "float_literal", "index_expression",
          "int_literal", "interpreted_string_literal", "parenthesized_expression", "raw_string_literal", "rune_literal",
@@ -53,7 +53,7 @@ _GO = Rules(
     ),
 )  # fmt: skip
 
-_RUST = Rules(
+_RUST = GrammarRules(
     expressions=frozenset(
         ("await_expression", "binary_expression", "call_expression", "field_expression", "float_literal",
          "if_expression", "index_expression", "integer_literal", "match_expression", "parenthesized_expression",
@@ -74,7 +74,7 @@ _RUST = Rules(
     literals=frozenset(("integer_literal", "float_literal", "string_literal", "char_literal", "boolean_literal")),
 )  # fmt: skip
 
-_JAVA = Rules(
+_JAVA = GrammarRules(
     expressions=frozenset(
         ("array_access", "binary_expression", "cast_expression", "character_literal", "decimal_integer_literal",
          "decimal_floating_point_literal", "field_access", "instanceof_expression", "method_invocation",
@@ -98,7 +98,7 @@ _JAVA = Rules(
     ),
 )  # fmt: skip
 
-_C = Rules(
+_C = GrammarRules(
     expressions=frozenset(
         ("binary_expression", "call_expression", "cast_expression", "char_literal", "conditional_expression",
          "field_expression", "number_literal", "parenthesized_expression", "pointer_expression", "sizeof_expression",
@@ -119,4 +119,4 @@ _C = Rules(
 
 _CPP = replace(_C, quiet=QUIET["cpp"])
 
-RULES: Final[Mapping[str, Rules]] = {"go": _GO, "rust": _RUST, "java": _JAVA, "c": _C, "cpp": _CPP}
+RULES: Final[Mapping[str, GrammarRules]] = {"go": _GO, "rust": _RUST, "java": _JAVA, "c": _C, "cpp": _CPP}

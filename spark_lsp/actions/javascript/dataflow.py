@@ -24,7 +24,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Taken:
+class InputsAndOutputs:
     """What a function outside the piece's own needs: parameters, local names, and what it changes; or the refusal.
 
     ``fresh`` are variables whose earlier value is never read.
@@ -73,7 +73,7 @@ def _declaration_problem(piece: Piece, binding: Binding, body: Scope) -> Refusal
     return None
 
 
-def taken(piece: Piece, used: Sequence[Binding], body: Scope, home: Scope) -> Taken:
+def taken(piece: Piece, used: Sequence[Binding], body: Scope, home: Scope) -> InputsAndOutputs:
     """Return what a function in another scope, ``home``, needs to do what the piece does."""
     reachable = set(map(id, home.around()))
     parameters: list[Binding] = []
@@ -86,16 +86,16 @@ def taken(piece: Piece, used: Sequence[Binding], body: Scope, home: Scope) -> Ta
             continue
         problem = _passing_problem(piece, binding, body)
         if problem:
-            return Taken(problem=problem)
+            return InputsAndOutputs(problem=problem)
         inside = [use for use in binding.uses if piece.holds(use.node)]
         is_set_first = any(use.writes for use in inside) and _is_set_first(piece, binding)
         (fresh if is_set_first else parameters).append(binding)
         if any(use.writes for use in inside) and _is_read_later(piece, binding, body):
             if _is_in_try(piece, body):
                 message = f"{binding.name} is changed in a try, and may be read after an error."
-                return Taken(problem=Refusal("changed", message))
+                return InputsAndOutputs(problem=Refusal("changed", message))
             changed.append(binding)
-    return Taken(tuple(parameters), tuple(fresh), tuple(changed))
+    return InputsAndOutputs(tuple(parameters), tuple(fresh), tuple(changed))
 
 
 def _passing_problem(piece: Piece, binding: Binding, body: Scope) -> Refusal | None:  # noqa: PLR0911 - a list of reasons

@@ -11,7 +11,7 @@ from typing import Literal
 from tree_sitter import Node
 
 from spark_lsp.actions.javascript.context_types import results_of
-from spark_lsp.actions.javascript.dataflow import Taken, given, taken
+from spark_lsp.actions.javascript.dataflow import InputsAndOutputs, given, taken
 from spark_lsp.actions.javascript.file_uses import every, file_uses, property_of
 from spark_lsp.actions.javascript.flow import BLOCKS, Facts, ancestors, ends, facts_of, is_tail
 from spark_lsp.actions.javascript.function_types import closure_problem, result_problem
@@ -25,7 +25,7 @@ from spark_lsp.actions.javascript.pitfalls import (
     selection_problem,
     takes_this,
 )
-from spark_lsp.actions.javascript.scopes import CLASSES, HOISTED, Binding, Names, Scope, Use, text_of
+from spark_lsp.actions.javascript.scopes import CLASSES, HOISTED, Binding, FileScopes, Scope, Use, text_of
 from spark_lsp.actions.javascript.statement_layout import continues, indent_at, is_closed, moved, semicolon
 from spark_lsp.actions.javascript.types import type_of
 from spark_lsp.actions.layout import indent_unit
@@ -41,16 +41,16 @@ _AT_THE_TOP = frozenset(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plan:
+class ExtractionPlan:
     """How to extract a piece: its form, its place, its parameters and its results."""
 
     piece: Piece
-    names: Names
+    names: FileScopes
     facts: Facts
     form: Form
     anchor: Node
     """The function goes after this node; an arrow function before it."""
-    taken: Taken
+    taken: InputsAndOutputs
     types: tuple[str, ...]
     """Type annotations of the parameters, with the colon; empty if none is needed."""
     declared: tuple[Binding, ...]
@@ -59,7 +59,7 @@ class Plan:
     is_static: bool = False
 
 
-def plan_of(piece: Piece) -> Plan | Refusal:
+def plan_of(piece: Piece) -> ExtractionPlan | Refusal:
     """Return how to extract a piece, or in one sentence why that cannot be done correctly."""
     names, body = analysed(piece)
     facts = facts_of(piece.nodes)
@@ -78,13 +78,13 @@ def plan_of(piece: Piece) -> Plan | Refusal:
     used = [binding for binding in _bindings(names.uses) if any(piece.holds(use.node) for use in binding.uses)]
     used = [binding for binding in used if not piece.holds(binding.scope.node)]
     outer = _outer_plan(piece, names, facts, body, used, out.declared, leaves=is_leaving)
-    if isinstance(outer, Plan):
+    if isinstance(outer, ExtractionPlan):
         return outer
     inner = _arrow_plan(piece, names, facts, body, used, out.declared, leaves=is_leaving)
-    return inner if isinstance(inner, Plan) else Refusal(outer.code, f"{outer.message} {inner.message}")
+    return inner if isinstance(inner, ExtractionPlan) else Refusal(outer.code, f"{outer.message} {inner.message}")
 
 
-def edits_of(plan: Plan, name: str) -> tuple[Edit, ...]:
+def edits_of(plan: ExtractionPlan, name: str) -> tuple[Edit, ...]:
     """Return the edits that create the function and call it."""
     piece, syntax = plan.piece, plan.piece.syntax
     newline = "\r\n" if "\r\n" in syntax.text else "\n"
@@ -108,7 +108,7 @@ def _bindings(uses: Iterable[Use]) -> Iterable[Binding]:
 
 
 def _general_problem(  # noqa: PLR0911 - a list of reasons
-    piece: Piece, names: Names, facts: Facts, body: Scope, *, leaves: bool, gives: bool
+    piece: Piece, names: FileScopes, facts: Facts, body: Scope, *, leaves: bool, gives: bool
 ) -> Refusal | None:
     """Return why a piece can never become a function."""
     if any(node.has_error for node in piece.nodes):
@@ -128,15 +128,15 @@ def _general_problem(  # noqa: PLR0911 - a list of reasons
     if any(node.type in {"formal_parameters", "decorator"} for node in _up_to(piece.nodes[0], body.node)):
         return Refusal("placement", "A parameter's default value is evaluated before the function's body.")
     if not piece.is_expression and body is names.program and _is_script(names):
-        return Refusal("owner", "Names at the top of a script belong to all scripts of the page.")
+        return Refusal("owner", "FileScopes at the top of a script belong to all scripts of the page.")
     lost = [use.name for use in names.uses if use.binding is None and use.name in _block_functions(piece)]
     return Refusal("scope", f"{lost[0]} is declared in a block of the selection and used outside it.") if lost else None
 
 
 def _outer_plan(  # noqa: PLR0911 - a list of reasons
-    piece: Piece, names: Names, facts: Facts, body: Scope, used: Sequence[Binding], declared: tuple[Binding, ...], *,
-    leaves: bool,
-) -> Plan | Refusal:  # fmt: skip
+    piece: Piece, names: FileScopes, facts: Facts, body: Scope, used: Sequence[Binding],
+    declared: tuple[Binding, ...], *, leaves: bool,
+) -> ExtractionPlan | Refusal:  # fmt: skip
     """Plan a function of the file, or a method if the piece uses ``this``."""
     form: Form = "function"
     home, anchor, is_static = names.program, _top(piece.nodes[-1]), False
@@ -163,10 +163,12 @@ def _outer_plan(  # noqa: PLR0911 - a list of reasons
     types = _parameter_types(piece, names, into, body, form)
     if isinstance(types, Refusal):
         return types
-    return Plan(piece, names, facts, form, anchor, into, types, declared, leaves, is_static)
+    return ExtractionPlan(piece, names, facts, form, anchor, into, types, declared, leaves, is_static)
 
 
-def _parameter_types(piece: Piece, names: Names, into: Taken, body: Scope, form: Form) -> tuple[str, ...] | Refusal:
+def _parameter_types(
+    piece: Piece, names: FileScopes, into: InputsAndOutputs, body: Scope, form: Form
+) -> tuple[str, ...] | Refusal:
     """Return the annotations of the parameters, none in JavaScript; or why TypeScript would reject the function."""
     if piece.syntax.language.name not in TYPED:
         return ()
@@ -182,7 +184,9 @@ def _parameter_types(piece: Piece, names: Names, into: Taken, body: Scope, form:
     return Refusal("type", f"The type of {name} may be narrowed where the selection stands.") if name else types
 
 
-def _outer_problem(piece: Piece, into: Taken, declared: tuple[Binding, ...], *, leaves: bool) -> Refusal | None:
+def _outer_problem(
+    piece: Piece, into: InputsAndOutputs, declared: tuple[Binding, ...], *, leaves: bool
+) -> Refusal | None:
     if into.changed and piece.is_expression:
         return Refusal("changed", f"The expression changes {into.changed[0].name}.")
     if into.changed and leaves:
@@ -195,9 +199,9 @@ def _outer_problem(piece: Piece, into: Taken, declared: tuple[Binding, ...], *, 
 
 
 def _arrow_plan(
-    piece: Piece, names: Names, facts: Facts, body: Scope, used: Sequence[Binding], declared: tuple[Binding, ...], *,
-    leaves: bool,
-) -> Plan | Refusal:  # fmt: skip
+    piece: Piece, names: FileScopes, facts: Facts, body: Scope, used: Sequence[Binding],
+    declared: tuple[Binding, ...], *, leaves: bool,
+) -> ExtractionPlan | Refusal:  # fmt: skip
     """Plan an arrow function before the statement, which sees every variable that the piece saw."""
     if facts.yields:
         return Refusal("jump", "A yield cannot stand in an arrow function.")
@@ -223,7 +227,11 @@ def _arrow_plan(
     if not piece.is_expression and anchor.id != piece.nodes[0].id and declared:
         return Refusal("scope", f"{declared[0].name} is declared here and used outside.")
     problem = closure_problem(piece, used) if piece.syntax.language.name in TYPED else None
-    return problem or _mixed(declared) or Plan(piece, names, facts, "arrow", anchor, Taken(), (), declared, leaves)
+    return (
+        problem
+        or _mixed(declared)
+        or ExtractionPlan(piece, names, facts, "arrow", anchor, InputsAndOutputs(), (), declared, leaves)
+    )
 
 
 def _mixed(declared: tuple[Binding, ...]) -> Refusal | None:
@@ -233,7 +241,7 @@ def _mixed(declared: tuple[Binding, ...]) -> Refusal | None:
     ) else None  # fmt: skip
 
 
-def _call(plan: Plan, name: str) -> str:  # noqa: PLR0911 - one for each thing a piece can give
+def _call(plan: ExtractionPlan, name: str) -> str:  # noqa: PLR0911 - one for each thing a piece can give
     """Return the text that replaces the piece."""
     called = f"this.{name}" if plan.form == "method" else name
     call = f"{called}({', '.join(binding.name for binding in plan.taken.parameters)})"
@@ -265,14 +273,14 @@ def _call(plan: Plan, name: str) -> str:  # noqa: PLR0911 - one for each thing a
     return f"{call}{end}"
 
 
-def _annotation(plan: Plan) -> str:
+def _annotation(plan: ExtractionPlan) -> str:
     """Return the written type of the single declared name, with its colon."""
     declarator = plan.declared[0].declarations[0].node.parent
     annotation = declarator.child_by_field_name("type") if declarator is not None else None
     return annotation.text.decode("utf-8", "replace") if annotation is not None and annotation.text else ""
 
 
-def _definition(plan: Plan, name: str, indent: str) -> str:
+def _definition(plan: ExtractionPlan, name: str, indent: str) -> str:
     """Return the function, its first line without indentation."""
     piece, facts = plan.piece, plan.facts
     syntax = piece.syntax
@@ -301,7 +309,7 @@ def _definition(plan: Plan, name: str, indent: str) -> str:
     return "\n".join([head, *lines, f"{indent}}}" + ((end or ";" * is_open) if plan.form == "arrow" else "")])
 
 
-def _body(plan: Plan, indent: str, end: str) -> str:
+def _body(plan: ExtractionPlan, indent: str, end: str) -> str:
     text = moved(plan.piece, indent)
     if not plan.piece.is_expression:
         # # A line end is no statement end if the next line could continue the statement, and this text is moved.
@@ -371,7 +379,7 @@ def _returns_values(piece: Piece) -> bool:
     return all(result.type in plain for result in results)
 
 
-def _method_problem(method: Node, names: Names) -> Refusal | None:
+def _method_problem(method: Node, names: FileScopes) -> Refusal | None:
     """Return why a new method of this class may be missing when the method around runs; None if it is there."""
     own = method.child_by_field_name("name")
     holder = method.parent.parent if method.parent is not None else None
@@ -419,7 +427,7 @@ def _is_directive(statement: Node) -> bool:
     return len(only) == 1 and only[0].type == "string"
 
 
-def _is_script(names: Names) -> bool:
+def _is_script(names: FileScopes) -> bool:
     """Whether a file shares its top-level names with other files: it neither imports nor exports."""
     words = {child.type for child in names.program.node.named_children}
     is_common = any(use.name in {"require", "module", "exports"} and use.binding is None for use in names.uses)

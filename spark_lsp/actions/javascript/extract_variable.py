@@ -16,7 +16,7 @@ from spark_lsp.actions.javascript.order import comes_first, statement_of
 from spark_lsp.actions.javascript.piece import TYPED, Piece, analysed, scope_of
 from spark_lsp.actions.javascript.pitfalls import gives_its_name, selection_problem
 from spark_lsp.actions.javascript.purity import Level, acts, bindings_in, evaluated, level_of, makes_something
-from spark_lsp.actions.javascript.scopes import FUNCTIONS, Names
+from spark_lsp.actions.javascript.scopes import FUNCTIONS, FileScopes
 from spark_lsp.actions.javascript.statement_layout import continues, indent_at, semicolon
 from spark_lsp.actions.layout import indent_unit
 from spark_lsp.actions.refusal import Refusal
@@ -30,7 +30,7 @@ class Naming:
     """The expressions to replace, in order, and the statement before which the variable is declared."""
 
     piece: Piece
-    names: Names
+    names: FileScopes
     places: tuple[Node, ...]
     statement: Node
 
@@ -147,14 +147,14 @@ def _unwrapped(node: Node, value: str) -> str:
     return f"({value})" if node.type == "sequence_expression" else value
 
 
-def _problem(node: Node, statement: Node, names: Names, uses: FileUses) -> Refusal | None:
+def _problem(node: Node, statement: Node, names: FileScopes, uses: FileUses) -> Refusal | None:
     """Return why an expression cannot be evaluated before its statement; None if it can."""
     if not comes_first(node, statement, uses):
         return Refusal("order", "It is not certain that this is evaluated first in its statement, always and once.")
     return _unknown_at(node, statement, names, uses)
 
 
-def _unknown_at(node: Node, statement: Node, names: Names, uses: FileUses) -> Refusal | None:
+def _unknown_at(node: Node, statement: Node, names: FileScopes, uses: FileUses) -> Refusal | None:
     """Return why the names of an expression differ in meaning before a statement; empty if they do not."""
     reachable = set(map(id, scope_of(names, statement).around()))
     for binding in bindings_in(node, uses):
@@ -165,7 +165,7 @@ def _unknown_at(node: Node, statement: Node, names: Names, uses: FileUses) -> Re
     return None
 
 
-def _everywhere(piece: Piece, names: Names, uses: FileUses, *, is_alone: bool) -> Naming | None:
+def _everywhere(piece: Piece, names: FileScopes, uses: FileUses, *, is_alone: bool) -> Naming | None:
     """Return all equal expressions of the function if the value never changes; None if that fails."""
     node = piece.nodes[0]
     own = scope_of(names, node).body

@@ -11,7 +11,7 @@ from typing import Final
 
 from tree_sitter import Node
 
-from spark_lsp.actions.javascript.scopes import Binding, Names, Use, text_of
+from spark_lsp.actions.javascript.scopes import Binding, FileScopes, Use, text_of
 
 EVERY: Final = "*"
 _CONVERSIONS: Final = frozenset(("valueOf", "toString", "toJSON", "Symbol.toPrimitive", "Symbol.hasInstance"))
@@ -162,7 +162,7 @@ def property_of(node: Node) -> str:
 
 
 @lru_cache(maxsize=2)
-def file_uses(names: Names) -> FileUses:
+def file_uses(names: FileScopes) -> FileUses:
     """Return the uses of a file; the result is cached, because actions request it more than once."""
     accessors: set[str] = set()
     rebound: set[str] = set()

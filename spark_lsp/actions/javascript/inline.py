@@ -16,7 +16,7 @@ from spark_lsp.actions.javascript.order import comes_first
 from spark_lsp.actions.javascript.piece import LANGUAGES, TYPED
 from spark_lsp.actions.javascript.pitfalls import becomes_directive, binding_problem
 from spark_lsp.actions.javascript.purity import Level, acts, bindings_in, evaluated, level_of, makes_something
-from spark_lsp.actions.javascript.scopes import FUNCTIONS, Binding, Names, Use, names_of, text_of
+from spark_lsp.actions.javascript.scopes import FUNCTIONS, Binding, FileScopes, Use, names_of, text_of
 from spark_lsp.actions.javascript.statement_layout import continues, is_closed
 from spark_lsp.actions.layout import line_end, line_start
 from spark_lsp.actions.refusal import Refusal
@@ -63,7 +63,7 @@ def variable_at(syntax: Syntax | None, offset: int) -> str:
     return ""
 
 
-def use_at(syntax: Syntax, names: Names, offset: int) -> Use | None:
+def use_at(syntax: Syntax, names: FileScopes, offset: int) -> Use | None:
     """Return the use of a name under a cursor."""
     byte = syntax.bytes_map.to_bytes(offset)
     around = [use for use in names.uses if use.node.start_byte <= byte <= use.node.end_byte]
@@ -164,7 +164,7 @@ def _declaration_problem(inlining: Inlining, declarator: Node) -> Refusal | None
     return None
 
 
-def _use_problem(inlining: Inlining, names: Names) -> Refusal | None:
+def _use_problem(inlining: Inlining, names: FileScopes) -> Refusal | None:
     binding, value = inlining.binding, inlining.value
     name, uses = binding.name, file_uses(names)
     reads = [use for use in binding.uses if use.access != "declare"]

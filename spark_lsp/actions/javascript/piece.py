@@ -6,7 +6,7 @@ from typing import Final
 from tree_sitter import Node
 
 from spark_lsp.actions.javascript.node_kinds import VALUES, stands_in
-from spark_lsp.actions.javascript.scopes import Names, Scope, names_of
+from spark_lsp.actions.javascript.scopes import FileScopes, Scope, names_of
 from spark_lsp.text.edit import Span
 from spark_lsp.text.syntax import Syntax
 
@@ -86,13 +86,13 @@ def piece_at(syntax: Syntax | None, span: Span) -> Piece | None:
     return None
 
 
-def analysed(piece: Piece) -> tuple[Names, Scope]:
+def analysed(piece: Piece) -> tuple[FileScopes, Scope]:
     """Return the names of the file and the function, or program, that contains the piece."""
     names = names_of(piece.syntax.tree.root_node)
     return names, scope_of(names, piece.nodes[0]).body
 
 
-def scope_of(names: Names, node: Node) -> Scope:
+def scope_of(names: FileScopes, node: Node) -> Scope:
     """Return the scope of a node."""
     parent = node.parent
     while parent is not None:

@@ -12,7 +12,16 @@ from tree_sitter import Node
 from spark_lsp.actions.javascript.file_uses import every
 from spark_lsp.actions.javascript.flow import ancestors
 from spark_lsp.actions.javascript.piece import Piece
-from spark_lsp.actions.javascript.scopes import BODIES, CLASSES, FIELDS, FUNCTIONS, HOISTED, Binding, Names, text_of
+from spark_lsp.actions.javascript.scopes import (
+    BODIES,
+    CLASSES,
+    FIELDS,
+    FUNCTIONS,
+    HOISTED,
+    Binding,
+    FileScopes,
+    text_of,
+)
 from spark_lsp.actions.refusal import Refusal
 
 _WRAPS: Final = frozenset(
@@ -29,7 +38,7 @@ _FACTORIES: Final = frozenset(("React", "Fragment", "F", "h", "createElement", "
 _PLAIN_PARAMETERS: Final = frozenset(("identifier", "required_parameter", "optional_parameter", "comment"))
 
 
-def selection_problem(piece: Piece, names: Names) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
+def selection_problem(piece: Piece, names: FileScopes) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
     """Return why a selection cannot move at all; None if it may."""
     if has_with(names):
         return Refusal("scope", "With with, no one can know what a name means.")
@@ -47,7 +56,7 @@ def selection_problem(piece: Piece, names: Names) -> Refusal | None:  # noqa: PL
     return None
 
 
-def function_problem(piece: Piece, names: Names) -> Refusal | None:
+def function_problem(piece: Piece, names: FileScopes) -> Refusal | None:
     """Return why a selection cannot become a function; call ``selection_problem`` first."""
     node = piece.nodes[0]
     if piece.is_expression and any(_is_constructor(child, parent) for child, parent in _upwards(node)):
@@ -63,7 +72,7 @@ def function_problem(piece: Piece, names: Names) -> Refusal | None:
     return _unready_class(piece)
 
 
-def order_problem(body: Node, names: Names) -> Refusal | None:
+def order_problem(body: Node, names: FileScopes) -> Refusal | None:
     """Return why awaiting in a new function would be noticed; None if nothing else is pending.
 
     A call of an async function takes one more turn of the microtask queue, in which other tasks run.
@@ -92,7 +101,7 @@ def constructor_problem(piece: Piece, body: Node) -> Refusal | None:
     return None
 
 
-def hidden_member(piece: Piece, names: Names) -> str:
+def hidden_member(piece: Piece, names: FileScopes) -> str:
     """Return a private member that a selection reads, which TypeScript allows only in its class; empty for none."""
     hidden = {
         text_of(name)
@@ -120,13 +129,13 @@ def gives_its_name(node: Node) -> bool:
     return is_maker and parent is not None and parent.type in _GIVES_NAMES
 
 
-def is_unclear(node: Node, names: Names) -> bool:
+def is_unclear(node: Node, names: FileScopes) -> bool:
     """Whether a name stands for one of two variables, depending on place and time."""
     return text_of(node) in unclear_names(names)
 
 
 @lru_cache(maxsize=2)
-def unclear_names(names: Names) -> frozenset[str]:
+def unclear_names(names: FileScopes) -> frozenset[str]:
     """Return the names for which a file may have two variables although it seems to have one.
 
     A function that a sloppy script declares in a block is also a variable of the outer function; the default
@@ -152,12 +161,12 @@ def unclear_names(names: Names) -> frozenset[str]:
 
 
 @lru_cache(maxsize=2)
-def has_with(names: Names) -> bool:
+def has_with(names: FileScopes) -> bool:
     """Whether a file has a ``with`` statement, in which any name may be a property."""
     return any(node.type == "with_statement" for node in every(names.program.node))
 
 
-def is_strict(node: Node, names: Names) -> bool:
+def is_strict(node: Node, names: FileScopes) -> bool:
     """Whether code is strict: in a module, in a class, or by a directive."""
     if any(child.type in {"import_statement", "export_statement"} for child in names.program.node.named_children):
         return True
@@ -190,7 +199,7 @@ def becomes_directive(removed: Node) -> bool:
     return len(only) == 1 and only[0].type == "string"
 
 
-def binding_problem(binding: Binding, names: Names) -> Refusal | None:
+def binding_problem(binding: Binding, names: FileScopes) -> Refusal | None:
     """Return why not all places of a name can be known; None if they can."""
     if has_with(names):
         return Refusal("scope", "With with, no one can know what a name means.")
@@ -237,7 +246,7 @@ def _is_called_as_method(node: Node) -> bool:
     return called is not None and called.id == outer.id and inner.type in _MEMBERS
 
 
-def _hides_a_factory(piece: Piece, names: Names) -> bool:
+def _hides_a_factory(piece: Piece, names: FileScopes) -> bool:
     """Whether a selection declares a name that compiled JSX may call, such as ``h`` or ``React``."""
     if not any(node.type.startswith("jsx_") for node in every(names.program.node)):
         return False

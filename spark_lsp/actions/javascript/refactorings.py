@@ -4,7 +4,7 @@ import asyncio
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.javascript import extract_function, extract_variable, inline, rename
-from spark_lsp.actions.javascript.extract_function import Plan
+from spark_lsp.actions.javascript.extract_function import ExtractionPlan
 from spark_lsp.actions.javascript.extract_variable import Naming
 from spark_lsp.actions.javascript.piece import Piece, piece_at
 from spark_lsp.actions.javascript.rename import Renaming
@@ -31,7 +31,7 @@ class ExtractFunction:
         if piece is None:
             return Proposal(self.id, (), Reason.EMPTY, "Select whole statements or one expression.")
         plan = await asyncio.to_thread(extract_function.plan_of, piece)
-        if not isinstance(plan, Plan):
+        if not isinstance(plan, ExtractionPlan):
             return refused(self.id, plan)
         taken = words_of(target.snapshot.text)
         taken |= plan.names.words() if plan.form == "method" else set()

@@ -111,7 +111,7 @@ class Binding:
 
 
 @dataclass(eq=False, slots=True)
-class Names:
+class FileScopes:
     """All names of a file."""
 
     program: Scope
@@ -132,7 +132,7 @@ def text_of(node: Node) -> str:
 
 
 @lru_cache(maxsize=2)
-def names_of(root: Node) -> Names:
+def names_of(root: Node) -> FileScopes:
     """Return the names of a program; the result is cached and must not be changed."""
     walk = _Walk(root)
     walk.run(root)
@@ -140,7 +140,7 @@ def names_of(root: Node) -> Names:
         use.binding = next((s.names[use.name] for s in use.scope.around() if use.name in s.names), None)
         if use.binding is not None:
             use.binding.uses.append(use)
-    return Names(walk.program, walk.uses, walk.scopes, walk.properties)
+    return FileScopes(walk.program, walk.uses, walk.scopes, walk.properties)
 
 
 class _Walk:

@@ -13,7 +13,7 @@ import tree_sitter
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.checks.body import plain_classes
-from spark_lsp.actions.checks.functions import body_of, function_at, parsed
+from spark_lsp.actions.checks.functions import Function, body_of, function_at, parsed
 from spark_lsp.actions.checks.kinds import kinds_of
 from spark_lsp.actions.checks.returns import fits, return_problem
 from spark_lsp.actions.checks.usage import usage_problem
@@ -22,7 +22,6 @@ from spark_lsp.actions.python.analysis.quick_checks import is_python
 from spark_lsp.actions.python.analysis.source import Source, source_of
 from spark_lsp.actions.python.missing_annotations import (
     RETURNS,
-    Function,
     MissingAnnotation,
     grammar_of,
     is_a_type,

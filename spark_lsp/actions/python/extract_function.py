@@ -21,7 +21,7 @@ from spark_lsp.actions.python.analysis.variable_readers import code_reader
 from spark_lsp.actions.python.extraction import plan
 from spark_lsp.actions.python.function_text import Extraction
 from spark_lsp.actions.python.name_collisions import GivenNames, borrowed_method, inherited_names
-from spark_lsp.actions.python.names import NamePlace, Taken, free_name, named, words_of
+from spark_lsp.actions.python.names import NamePlace, TakenNames, free_name, named, words_of
 from spark_lsp.actions.python.plain_names import name_of_comment, name_of_value
 from spark_lsp.actions.python.prechecks import prechecked
 from spark_lsp.actions.refusal import NOT_READ, TOO_DEEP, Refusal
@@ -129,12 +129,12 @@ def _taken(extraction: Extraction, path: str, view: IndexView) -> Container[str]
     """Return the names in use: words of the document, names from other files, and for a method inherited ones."""
     words = words_of(extraction.source.text)
     if extraction.plan.form == "function":
-        return Taken(words, GivenNames(path, view))
+        return TakenNames(words, GivenNames(path, view))
     owner = extraction.source.parent(extraction.piece.scope)
     inherited = (
         inherited_names(extraction.source, path, owner, view)[0] if isinstance(owner, ast.ClassDef) else frozenset()
     )
-    return Taken(words | inherited, Taken(view.definitions, GivenNames(path, view)))
+    return TakenNames(words | inherited, TakenNames(view.definitions, GivenNames(path, view)))
 
 
 def _name_place(extraction: Extraction, name: str) -> NamePlace:

@@ -11,7 +11,7 @@ from spark_lsp.actions.python.analysis.selection import expression_at
 from spark_lsp.actions.python.analysis.source import source_of
 from spark_lsp.actions.python.extract_function import UNFAITHFUL
 from spark_lsp.actions.python.name_collisions import GivenNames
-from spark_lsp.actions.python.names import NamePlace, Taken, free_name, named, names_in_use
+from spark_lsp.actions.python.names import NamePlace, TakenNames, free_name, named, names_in_use
 from spark_lsp.actions.python.plain_names import name_of_value
 from spark_lsp.actions.python.prechecks import prechecked
 from spark_lsp.actions.python.variable import Variable, variable_for
@@ -45,7 +45,7 @@ class ExtractVariable:
             return refused(self.id, variable)
         taken: Container[str] = names_in_use(variable.source.tree)
         if variable.is_global:
-            taken = Taken(names_in_use(variable.source.tree), GivenNames(path, view))
+            taken = TakenNames(names_in_use(variable.source.tree), GivenNames(path, view))
         plain = free_name(variable.suited(name_of_value(variable.node)), taken)
         place = NamePlace(apply_edits(target.snapshot.text, variable.edits(plain)), variable.at)
         without = NamePlace(place.text[: variable.at] + place.text[variable.at + len(plain) :], variable.at)

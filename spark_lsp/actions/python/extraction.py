@@ -32,7 +32,7 @@ _CLOSERS: Final = frozenset({"aclose", "cleanup", "close", "shutdown", "terminat
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ExtractionPlan:
     """How a piece becomes a function. ``returns`` if the outer function returns the call's value."""
 
     form: Form
@@ -46,7 +46,7 @@ class Plan:
     """The implicit first parameter of a method: ``self`` or ``cls``."""
 
 
-def plan(source: Source, piece: Piece) -> Plan | Refusal:
+def plan(source: Source, piece: Piece) -> ExtractionPlan | Refusal:
     """Return the plan for a piece, or in one sentence why there is none."""
     if isinstance(piece.scope, ast.ClassDef):
         return Refusal(
@@ -75,7 +75,7 @@ class _Planner:
         self._bound = {points[n].name for n in self._inside if points[n].kind in {"bind", "unbind"}}
         self._read = {points[n].name for n in self._inside if points[n].kind in {"use", "capture"}}
 
-    def plan(self) -> Plan | Refusal:
+    def plan(self) -> ExtractionPlan | Refusal:
         """Apply each rule in turn and return the first refusal."""
         for refusal in self._refusals():
             if refusal:
@@ -93,7 +93,7 @@ class _Planner:
                 "scope", "The selection uses super() or a private name of its class, and cannot become a method here."
             )
         receiver = first_parameter(self._scope) if form != "function" else ""
-        return Plan(
+        return ExtractionPlan(
             form=form,
             parameters=tuple(parameter for parameter in parameters if parameter != receiver),
             results=tuple(sorted(results, key=self._order)),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from spark_lsp.actions.layout import columns, indent_of, indent_unit, line_end, line_start, newline_of
 from spark_lsp.actions.python.analysis.selection import Piece
 from spark_lsp.actions.python.analysis.source import Source
-from spark_lsp.actions.python.extraction import Plan
+from spark_lsp.actions.python.extraction import ExtractionPlan
 from spark_lsp.actions.python.signature import Signature, signature_of
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.syntax import Syntax
@@ -26,7 +26,7 @@ class Extraction:
     source: Source
     syntax: Syntax
     piece: Piece
-    plan: Plan
+    plan: ExtractionPlan
     is_private: bool = False
     """Whether the name has to begin with ``_``, because other code imports all public names of the module."""
 

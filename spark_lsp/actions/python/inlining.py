@@ -17,7 +17,7 @@ from spark_lsp.actions.python.analysis.flow_graph import EXIT
 from spark_lsp.actions.python.analysis.lifetimes import has_lifetime
 from spark_lsp.actions.python.analysis.operator_hooks import hooked
 from spark_lsp.actions.python.analysis.purity import Value, disturbed, escapes, onwards, overtakes, value_of
-from spark_lsp.actions.python.analysis.scopes import Names, given_names, names_of
+from spark_lsp.actions.python.analysis.scopes import ScopeNames, given_names, names_of
 from spark_lsp.actions.python.analysis.selection import loop_names
 from spark_lsp.actions.python.analysis.source import Scope, Source
 from spark_lsp.actions.python.analysis.variable_readers import code_reader, variable_reader
@@ -135,7 +135,7 @@ class _Way:
 
     source: Source
     scope: Scope
-    names: Names
+    names: ScopeNames
     flow: DataFlow
     binds: list[int]
     uses: list[int]
@@ -229,7 +229,7 @@ def _is_kept(source: Source, use: ast.Name) -> bool:
     return is_argument and parent is not None and isinstance(source.parent(parent), ast.Return)
 
 
-def _unfit(source: Source, statement: ast.stmt, names: Names, name: str) -> Refusal | None:
+def _unfit(source: Source, statement: ast.stmt, names: ScopeNames, name: str) -> Refusal | None:
     """Return why an assignment cannot be removed, by its form alone."""
     text, span = source.text, source.span(statement)
     rest = text[span.end : line_end(text, span.end)].strip().removeprefix(";").strip()

@@ -7,12 +7,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from spark_lsp.actions.checks.functions import Function
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, names_of
 from spark_lsp.actions.python.analysis.source import Source
 from spark_lsp.actions.python.analysis.walks import nodes_of
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 PLAIN_TYPES: Final = ("int", "str", "float", "bool", "bytes", "object", "list", "dict", "set", "tuple", "frozenset")
 RETURNS: Final = " -> "
 """The text before a return type."""

@@ -34,7 +34,7 @@ class NamePlace:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TakenNames:
     """Names in use: the document's words, and names that other files define."""
 
     words: Container[str]

@@ -3,10 +3,11 @@
 import ast
 from collections.abc import Collection, Iterator
 
+from spark_lsp.actions.checks.functions import Function
 from spark_lsp.actions.python.analysis.classes import files_mentioning
 from spark_lsp.actions.python.analysis.source import Source
 from spark_lsp.actions.python.analysis.walks import named_by, nodes_of
-from spark_lsp.actions.python.missing_annotations import Function, type_of
+from spark_lsp.actions.python.missing_annotations import type_of
 from spark_lsp.index.storage.view import IndexView
 
 MAX_FILES = 50

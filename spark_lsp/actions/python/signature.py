@@ -9,7 +9,7 @@ from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, names_of, target
 from spark_lsp.actions.python.analysis.selection import Piece
 from spark_lsp.actions.python.analysis.source import Source
 from spark_lsp.actions.python.analysis.walks import nodes_of
-from spark_lsp.actions.python.extraction import Plan
+from spark_lsp.actions.python.extraction import ExtractionPlan
 from spark_lsp.actions.python.narrowing import may_be_narrowed, narrowed_type
 
 _PLAIN = (
@@ -34,7 +34,7 @@ class Signature:
     arrow: str
 
 
-def signature_of(source: Source, piece: Piece, plan: Plan) -> Signature:
+def signature_of(source: Source, piece: Piece, plan: ExtractionPlan) -> Signature:
     """Return the new function's signature, with the types that the outer function states."""
     types = _known_types(source, piece)
     can_say = _Visible(source, piece, plan)
@@ -75,7 +75,7 @@ def _one_line(source: Source, node: ast.expr) -> str:
     return ast.unparse(node) if "\n" in text or "#" in text else text
 
 
-def _arrow(source: Source, piece: Piece, plan: Plan, types: dict[str, _Type], can_say: "_Visible") -> str:
+def _arrow(source: Source, piece: Piece, plan: ExtractionPlan, types: dict[str, _Type], can_say: "_Visible") -> str:
     scope = piece.scope
     if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef) or plan.is_generator or piece.is_expression:
         return ""
@@ -102,7 +102,7 @@ def _yields(scope: ast.AST) -> bool:
 class _Visible:
     """Decides whether a type can be evaluated at the place of the new function."""
 
-    def __init__(self, source: Source, piece: Piece, plan: Plan) -> None:
+    def __init__(self, source: Source, piece: Piece, plan: ExtractionPlan) -> None:
         top = source.top_statement_of(piece.nodes[0])
         self._hidden: set[str] = set()
         for scope in [piece.scope, *source.scopes_around(piece.scope)]:

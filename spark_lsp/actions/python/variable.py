@@ -14,7 +14,7 @@ from spark_lsp.actions.python.analysis.dataflow import DataFlow
 from spark_lsp.actions.python.analysis.lifetimes import has_lifetime
 from spark_lsp.actions.python.analysis.operator_hooks import hooked
 from spark_lsp.actions.python.analysis.purity import Value, disturbed, escapes, misses, onwards, overtakes, value_of
-from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, Names, given_names, names_of
+from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, ScopeNames, given_names, names_of
 from spark_lsp.actions.python.analysis.selection import Piece
 from spark_lsp.actions.python.analysis.source import Source
 from spark_lsp.actions.python.analysis.variable_readers import code_reader, variable_reader
@@ -185,7 +185,7 @@ def is_in_annotation(source: Source, node: ast.AST) -> bool:
 
 
 def _misplaced(
-    flow: DataFlow, starts: list[int], goals: list[int], value: Value, source: Source, names: Names
+    flow: DataFlow, starts: list[int], goals: list[int], value: Value, source: Source, names: ScopeNames
 ) -> Refusal | None:
     """Return why evaluating the expression before its statement would change its meaning."""
     if not goals or not starts:
@@ -219,7 +219,7 @@ def loop_variables(node: ast.AST) -> set[str]:
 
 
 def _same_value(
-    source: Source, piece: Piece, statement: ast.stmt, flow: DataFlow, starts: list[int], names: Names
+    source: Source, piece: Piece, statement: ast.stmt, flow: DataFlow, starts: list[int], names: ScopeNames
 ) -> Iterator[ast.expr]:
     """Yield other expressions after the statement's start that certainly have the same value."""
     node = piece.nodes[0]

@@ -20,7 +20,7 @@ from spark_lsp.engine.wire.peer import is_own_peer
 from spark_lsp.engine.wire.prompt_parts import SentParts
 from spark_lsp.errors import EngineFailed, EngineProtocolError, SparkError
 
-Answer = frames.HostFrame | SparkError
+HostAnswer = frames.HostFrame | SparkError
 
 _GONE: Final = "The engine process stopped in the middle of its work."
 _HUNG: Final = "The engine process gave no sign of life any more."
@@ -85,7 +85,7 @@ class Link:
         """Whether we ended the connection because the engine gave no sign of life."""
         self._reader = reader
         self._writer = writer
-        self._waiting: dict[int, asyncio.Queue[Answer]] = {}
+        self._waiting: dict[int, asyncio.Queue[HostAnswer]] = {}
         self._last_id = 0
         self._sent = SentParts()
         self._hang_timeout = hang_timeout
@@ -120,7 +120,7 @@ class Link:
             self._sent = SentParts()  # the host never saw what the old ones took for sent
             raise
 
-    def open(self) -> tuple[int, "asyncio.Queue[Answer]"]:
+    def open(self) -> tuple[int, "asyncio.Queue[HostAnswer]"]:
         """Return an id for a request and the queue where its answers come in."""
         self._last_id += 1
         queue = self._wait_for(self._last_id)
@@ -179,8 +179,8 @@ class Link:
         with suppress(OSError):  # it may have gone already
             await self._writer.wait_closed()
 
-    def _wait_for(self, request_id: int) -> "asyncio.Queue[Answer]":
-        queue: asyncio.Queue[Answer] = asyncio.Queue()
+    def _wait_for(self, request_id: int) -> "asyncio.Queue[HostAnswer]":
+        queue: asyncio.Queue[HostAnswer] = asyncio.Queue()
         self._waiting[request_id] = queue
         if self._poll is None:
             loop = asyncio.get_running_loop()
@@ -221,7 +221,7 @@ class Link:
                 self._on_end(self)
 
 
-def _told(answer: Answer) -> frames.HostFrame:
+def _told(answer: HostAnswer) -> frames.HostFrame:
     if isinstance(answer, SparkError):
         raise answer
     if isinstance(answer, frames.Failed):

@@ -69,7 +69,7 @@ class RemoteModelRow(msgspec.Struct, frozen=True):
         return min(max(0, tokens), _MAX_CONTEXT_TOKENS)
 
 
-class _Rows(msgspec.Struct, frozen=True):
+class _ModelList(msgspec.Struct, frozen=True):
     data: tuple[RemoteModelRow, ...] = ()
 
 
@@ -104,7 +104,7 @@ class RemoteLink:
         except EngineProtocolError as error:
             return _violation(error)
         try:
-            rows = (await asyncio.to_thread(msgspec.json.decode, body, type=_Rows)).data
+            rows = (await asyncio.to_thread(msgspec.json.decode, body, type=_ModelList)).data
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return EndpointFailure("answers, but not as an OpenAI-compatible endpoint does")
         return tuple(row for row in rows if len(row.id) <= _MAX_MODEL_NAME_CHARS)

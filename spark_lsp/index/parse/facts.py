@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from spark_lsp.index.parse.symbols import EMPTY, DefinitionRow, FileSymbols, ImportRow, Rows, of_rows, rows_of
+from spark_lsp.index.parse.symbols import EMPTY, DefinitionRow, FileSymbols, ImportRow, ParsedText, of_rows, rows_of
 from spark_lsp.index.parse.windows import NO_WORDS, FileWords, WordInput, words_of_all
 from spark_lsp.index.scan.crawl import Skipped, read_sources
 from spark_lsp.index.scan.ignore import SkipReason
@@ -79,7 +79,7 @@ def packed_of_all(texts: Iterable[tuple[str, str]]) -> list[FactRows]:
     return [FactRows(row.definitions, row.imports, next(words)) if row else NO_ROWS for row in rows]
 
 
-def _rows_of(path: str, text: str) -> Rows | None:
+def _rows_of(path: str, text: str) -> ParsedText | None:
     language = language_of_path(path)
     if language is None:
         return None
@@ -87,7 +87,7 @@ def _rows_of(path: str, text: str) -> Rows | None:
     syntax = parse(language, text)
     if syntax is None:  # too large to parse; its words are known all the same
         source = text.encode("utf-8", "replace")
-        return Rows([], [], WordInput(source, b" " * len(source)))
+        return ParsedText([], [], WordInput(source, b" " * len(source)))
     return rows_of(syntax)
 
 

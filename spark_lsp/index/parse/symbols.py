@@ -17,9 +17,9 @@ from spark_lsp.text.language import Language, Section, query
 from spark_lsp.text.reserved import RESERVED
 from spark_lsp.text.syntax import Syntax, parse
 
-Kind = Literal["function", "method", "class", "interface", "type", "enum", "variable", "constant", "field"]
+SymbolKind = Literal["function", "method", "class", "interface", "type", "enum", "variable", "constant", "field"]
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[SymbolKind, ...] = get_args(SymbolKind)
 CLASS_LIKE = frozenset({"class", "interface", "enum", "container.type"})
 _ROUTINES = frozenset({"function", "method"})
 _HOLDERS = frozenset({*CLASS_LIKE, *_ROUTINES, "type", "container"})  # kinds that can hold definitions
@@ -39,7 +39,7 @@ class Definition:
     """
 
     name: str
-    kind: Kind
+    kind: SymbolKind
     span: Span
     signature_span: Span
     container: str = ""
@@ -81,7 +81,7 @@ _SECTIONS: tuple[Section, ...] = ("definitions", "imports", "comments")
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class ParsedText:
     """What one text defines, imports and uses, in the plain form in which it is written down."""
 
     definitions: list[DefinitionRow]
@@ -90,7 +90,7 @@ class Rows:
     """The words, which are counted for many texts at once."""
 
 
-class _Found(msgspec.Struct, gc=False):
+class _FoundDefinition(msgspec.Struct, gc=False):
     """A definition while its patterns are put together, in bytes; the widest span and the last pattern's kind win."""
 
     name: str
@@ -106,7 +106,7 @@ class _Found(msgspec.Struct, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _QueryPlan:
     """What is known of a language's query: its first pattern about imports, the first about comments, and words."""
 
     asked: tree_sitter.Query | None
@@ -141,7 +141,7 @@ def of_rows(definitions: Iterable[DefinitionRow], imports: Iterable[ImportRow], 
     )
 
 
-def rows_of(syntax: Syntax) -> Rows:
+def rows_of(syntax: Syntax) -> ParsedText:
     """Return what a text holds that is parsed already."""
     plan = _plan(syntax.language)
     about: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
@@ -155,14 +155,14 @@ def rows_of(syntax: Syntax) -> Rows:
             comments.append(match)
     rows = _definitions(syntax, definitions, plan.roles)
     wanted = WordInput(syntax.source, syntax.code_only(comments), plan.reserved, [row[0] for row in rows])
-    return Rows(rows, _imports(syntax, imports), wanted)
+    return ParsedText(rows, _imports(syntax, imports), wanted)
 
 
 @cache
-def _plan(language: Language) -> _Plan:
+def _plan(language: Language) -> _QueryPlan:
     definitions, imports = (query(language, section) for section in _SECTIONS[:2])
     first = definitions.pattern_count if definitions else 0
-    return _Plan(
+    return _QueryPlan(
         query(language, *_SECTIONS),  # one walk over the tree costs less than three
         first,
         first + (imports.pattern_count if imports else 0),
@@ -179,7 +179,7 @@ def definition_at(symbols: FileSymbols, offset: int) -> Definition | None:
 def _definitions(syntax: Syntax, matches: Matches, roles: dict[int, str]) -> list[DefinitionRow]:
     if not matches:
         return []
-    symbols_by_node: dict[int, _Found] = {}
+    symbols_by_node: dict[int, _FoundDefinition] = {}
     guards: set[int] = set()  # names that a C header defines only to be read once
     for pattern, captures in matches:
         names = captures.get("name")
@@ -200,13 +200,13 @@ def _definitions(syntax: Syntax, matches: Matches, roles: dict[int, str]) -> lis
     return _in_characters(syntax, list(_without_repeated_fields(_contained(syntax, ordered))))
 
 
-def _order(item: _Found) -> tuple[int, int, int]:
+def _order(item: _FoundDefinition) -> tuple[int, int, int]:
     return item.start, -item.end, item.name_start
 
 
 def _merge(
     syntax: Syntax,
-    symbols_by_node: dict[int, _Found],
+    symbols_by_node: dict[int, _FoundDefinition],
     pattern: int,
     role: str,
     name: tree_sitter.Node,
@@ -224,7 +224,7 @@ def _merge(
         if text[:1] in SIGILS or text[-1:] in ENDINGS:
             text = text.lstrip(SIGILS).rstrip(ENDINGS) or text
         kind = role.removeprefix("definition.")
-        symbols_by_node[name_start] = _Found(text, name_start, start, end, body_start, kind, pattern, owner)
+        symbols_by_node[name_start] = _FoundDefinition(text, name_start, start, end, body_start, kind, pattern, owner)
         return
     if known.body_start < 0:
         known.body_start = body_start
@@ -245,7 +245,7 @@ def _is_whole(capture: str) -> bool:
     return capture.startswith(("definition.", "container"))
 
 
-def _contained(syntax: Syntax, ordered: Iterable[_Found]) -> Iterator[DefinitionRow]:
+def _contained(syntax: Syntax, ordered: Iterable[_FoundDefinition]) -> Iterator[DefinitionRow]:
     """Give each definition its container and settle the kinds that depend on it."""
     around: list[tuple[int, str, str, str]] = []  # end, name, kind, path of the definitions that are open
     for item in ordered:
@@ -265,7 +265,7 @@ def _contained(syntax: Syntax, ordered: Iterable[_Found]) -> Iterator[Definition
             around.append((item.end, item.name, item.kind, f"{path}.{item.name}" if above else item.name))
 
 
-def _spans(syntax: Syntax, item: _Found) -> tuple[int, int, int]:
+def _spans(syntax: Syntax, item: _FoundDefinition) -> tuple[int, int, int]:
     """Return start and end of a definition, and the end of its signature, in bytes.
 
     A signature goes to the body, or over the first lines of a definition that has none.

@@ -27,7 +27,7 @@ _LAST_DIGIT = ord("9")  # all that can begin a name is above it
 _BEYOND_ASCII = 0x80
 _WINDOW_SHIFT = 32  # a window and the number of a word in one integer
 
-_Marks = npt.NDArray[np.bool_]
+_Flags = npt.NDArray[np.bool_]
 
 
 class FileWords(msgspec.Struct, array_like=True, frozen=True):
@@ -118,7 +118,7 @@ def _keys_of_reserved(reserved: frozenset[bytes]) -> Keys:
     return keys_of(sorted(reserved))
 
 
-def _look_at_text(words: Words, is_name: _Marks, is_long: _Marks) -> None:
+def _look_at_text(words: Words, is_name: _Flags, is_long: _Flags) -> None:
     """Correct the marks of words that are not ASCII: bytes do not tell letters from symbols, nor how many they are."""
     places = np.searchsorted(words.starts, np.flatnonzero(words.text >= _BEYOND_ASCII), side="right") - 1
     numbers = np.unique(words.numbers[places])
@@ -127,7 +127,7 @@ def _look_at_text(words: Words, is_name: _Marks, is_long: _Marks) -> None:
         is_name[number], is_long[number] = word.isidentifier(), len(word) >= WORD_LENGTH
 
 
-def _limit_uses(words: Words, used: _Marks, uses: Numbers) -> None:
+def _limit_uses(words: Words, used: _Flags, uses: Numbers) -> None:
     """Leave the names of a text out that are used least, where there are too many."""
     for start, end in pairwise(words.first_numbers.tolist()):
         if end - start > USES_LIMIT and np.count_nonzero(used[start:end]) > USES_LIMIT:
@@ -148,7 +148,7 @@ class _Windows:
     """Of each text how many windows it has: no more than the limit."""
 
 
-def _windows(words: Words, begins: Numbers, wanted: _Marks) -> _Windows:
+def _windows(words: Words, begins: Numbers, wanted: _Flags) -> _Windows:
     line_ends = np.flatnonzero(words.text == LINE_END)
     first_lines = np.searchsorted(line_ends, begins)
     line_counts = np.diff(first_lines)
@@ -169,7 +169,7 @@ def _windows(words: Words, begins: Numbers, wanted: _Marks) -> _Windows:
     return _Windows(window, pairs - (window << _WINDOW_SHIFT), firsts, np.minimum(counts, WINDOWS_LIMIT))
 
 
-def _packed(words: Words, windows: _Windows, used: _Marks, uses: Numbers) -> list[FileWords]:
+def _packed(words: Words, windows: _Windows, used: _Flags, uses: Numbers) -> list[FileWords]:
     kept = used.copy()
     kept[windows.number] = True
     first_numbers = words.first_numbers

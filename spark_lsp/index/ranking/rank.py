@@ -27,7 +27,7 @@ from spark_lsp.index.ranking.name_similarity import Surroundings, similarity_gai
 from spark_lsp.index.ranking.nearby_words import FAR, Nearby, words_around
 from spark_lsp.index.scan.history import NO_CHANGES, CoChanges
 from spark_lsp.index.storage.postings import Postings
-from spark_lsp.index.storage.view import IndexView, Places
+from spark_lsp.index.storage.view import DefinitionPlaces, IndexView
 
 # Fitted to what 2,048 tokens of snippets find on the tuning projects, rounded: docs/decisions/ranking.md has how.
 COOCCURRENCE_WEIGHT = 0.9
@@ -69,7 +69,7 @@ class RankedDefinition:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cursor:
+class _RankedPlace:
     """What ranking knows of the place."""
 
     path: str
@@ -92,12 +92,12 @@ class _Cursor:
     """Files that often changed together with this one, with the share of its commits."""
 
 
-class _Name(NamedTuple):
+class _NeededName(NamedTuple):
     """A name that may be needed, with its score before its places are scored."""
 
     score: float
     name: str
-    known: Places
+    known: DefinitionPlaces
     files: int
     """How many define it: overloads are no homonyms."""
 
@@ -111,7 +111,7 @@ class _Placed(NamedTuple):
     bare: float
     reason: str
     """Empty for co-occurrence."""
-    name: _Name
+    name: _NeededName
     number: int
     """Which of the name's places: most are left out, and their definitions need not be made."""
 
@@ -187,11 +187,11 @@ def _cursor(
     language: str,
     recent: frozenset[str],
     history: CoChanges,
-) -> _Cursor:
+) -> _RankedPlace:
     entry = view.files.get(path)
     imports: tuple[Import, ...] = entry.symbols.imports if entry else ()
     files = visible_files(view, path, language)
-    return _Cursor(
+    return _RankedPlace(
         path,
         words,
         frozenset(definition.name for definition in entry.symbols.definitions) if entry else frozenset(),
@@ -217,7 +217,7 @@ def _siblings(postings: Postings, path: str) -> npt.NDArray[np.bool_]:
     return marks
 
 
-def _used(view: IndexView, cursor: _Cursor) -> list[str]:
+def _used(view: IndexView, cursor: _RankedPlace) -> list[str]:
     """Return the names that the file uses and some file defines, the nearest to the cursor first."""
     distance = cursor.words.distance
     used = [name for name in distance if name in cursor.uses or distance[name] < FRESH_WORDS]
@@ -228,8 +228,8 @@ def _used(view: IndexView, cursor: _Cursor) -> list[str]:
 
 
 def _best_names(
-    view: IndexView, cursor: _Cursor, cooccurrence: Cooccurrence, used: Sequence[str], limit: int
-) -> list[_Name]:
+    view: IndexView, cursor: _RankedPlace, cooccurrence: Cooccurrence, used: Sequence[str], limit: int
+) -> list[_NeededName]:
     """Score names without looking at their places; return the best, and those that this file imports."""
     scores = {name: COOCCURRENCE_WEIGHT * math.log1p(score) for name, score in cooccurrence.scores.items()}
     distance = cursor.words.distance
@@ -256,12 +256,12 @@ def _best_names(
         if known is not None:
             files = known.file_count()
             cost = HOMONYM_PENALTY * math.log2(files - 1) if files > 2 else 0.0  # one of them may be this file's own
-            weighed.append(_Name(score + (SIBLINGS_WEIGHT * share - cost), name, known, files))
+            weighed.append(_NeededName(score + (SIBLINGS_WEIGHT * share - cost), name, known, files))
     weighed.sort(key=lambda name: (-name.score, name.name))
     return weighed[:kept]
 
 
-class _Marks:
+class _DefinedWords:
     """Which words some file defined at the last build; worked out once for each build."""
 
     def __init__(self) -> None:
@@ -277,10 +277,10 @@ class _Marks:
         return held[1]
 
 
-_MARKS = _Marks()
+_MARKS = _DefinedWords()
 
 
-def _shares_of_siblings(postings: Postings, cursor: _Cursor, names: Sequence[str]) -> list[float]:
+def _shares_of_siblings(postings: Postings, cursor: _RankedPlace, names: Sequence[str]) -> list[float]:
     """Return for each name the share of the files beside this one that use it."""
     if not cursor.sibling_count:
         return [0.0] * len(names)
@@ -292,7 +292,7 @@ def _shares_of_siblings(postings: Postings, cursor: _Cursor, names: Sequence[str
     return [counts[word] / cursor.sibling_count for word in words]
 
 
-def _places(cursor: _Cursor, name: _Name) -> Iterator[_Placed]:
+def _places(cursor: _RankedPlace, name: _NeededName) -> Iterator[_Placed]:
     """Score the places that define a name."""
     paths = name.known.paths(MAX_PLACES)
     others = [(number, path) for number, path in enumerate(paths) if path != cursor.path]
@@ -319,11 +319,11 @@ def _places(cursor: _Cursor, name: _Name) -> Iterator[_Placed]:
         yield _Placed(total, path, start, without, why, name, number)
 
 
-def _changed(cursor: _Cursor, path: str) -> float:
+def _changed(cursor: _RankedPlace, path: str) -> float:
     return CHANGED_WEIGHT * cursor.changed.get(path, 0.0)
 
 
-def _place_score(cursor: _Cursor, path: str) -> float:
+def _place_score(cursor: _RankedPlace, path: str) -> float:
     score = IMPORTED_WEIGHT * (path in cursor.imported_files) + PROXIMITY_WEIGHT * _proximity(cursor.path, path)
     score += RECENT_WEIGHT * (path in cursor.recent)
     score += SAME_FILE_WEIGHT * math.log1p(cursor.sites.share(path))

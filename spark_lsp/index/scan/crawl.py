@@ -19,10 +19,10 @@ from spark_lsp.index.scan.ignore import (
     HOLDS_TRACKED_ONLY,
     MAX_FILE_BYTES,
     RULE_NAMES,
-    Rules,
-    Scope,
+    CrawlRules,
+    FolderPatterns,
+    PathVerdict,
     SkipReason,
-    Verdict,
     entered,
     file_reason,
     folder_reason,
@@ -33,7 +33,7 @@ from spark_lsp.index.scan.ignore import (
 from spark_lsp.index.scan.plain_file import read_bytes
 from spark_lsp.index.scan.secrets import suspected
 from spark_lsp.index.scan.tracked import forget_tracked
-from spark_lsp.secret_text import SHAPES, Shape, has_secret
+from spark_lsp.secret_text import SHAPES, SecretShape, has_secret
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Skipped:
 
 
 FolderOutcome = Literal["folder", "tracked folder"]
-_FOLDER_OUTCOMES: Final[Mapping[Verdict, FolderOutcome | Skipped]] = {
+_FOLDER_OUTCOMES: Final[Mapping[PathVerdict, FolderOutcome | Skipped]] = {
     "kept": "folder",
     "tracked": "tracked folder",
     "ignored": Skipped("ignored"),
@@ -91,7 +91,7 @@ def check_root(root: Path) -> Path:
 
 def crawl(
     root: Path,
-    rules: Rules,
+    rules: CrawlRules,
     skipped: Counter[SkipReason],
     *,
     cancelled: Callable[[], bool] = lambda: False,
@@ -107,14 +107,14 @@ def crawl(
     """
     root = check_root(root)
     forget_tracked()
-    waiting: list[tuple[str, tuple[Scope, ...]]] = [("", root_scopes(root, problem))]
+    waiting: list[tuple[str, tuple[FolderPatterns, ...]]] = [("", root_scopes(root, problem))]
     file_count = 0
     while waiting and not cancelled():
         folder, scopes = waiting.pop()
         entries = _entries(f"{root}/{folder}", skipped)
         if folder and any(entry.name.lower() in RULE_NAMES for entry in entries):
             scopes = entered(root, folder, scopes, problem)
-        folders: list[tuple[str, tuple[Scope, ...]]] = []
+        folders: list[tuple[str, tuple[FolderPatterns, ...]]] = []
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
             outcome = _look(root, path, entry, scopes, rules)
@@ -131,7 +131,7 @@ def crawl(
         waiting += reversed(folders)
 
 
-def skip_reason(root: Path, path: str, rules: Rules) -> SkipReason | None:
+def skip_reason(root: Path, path: str, rules: CrawlRules) -> SkipReason | None:
     """Return why one path is left out by names and ignore files, without a crawl; None when it may be indexed.
 
     ``root`` is resolved (``check_root``). A path that leads out of the workspace counts as ignored.
@@ -155,10 +155,10 @@ def _reason_on_the_way(root: Path, parts: Sequence[str]) -> SkipReason | None:
     return "ignored" if is_ignored(scopes, "/".join(parts), folder=False) else None
 
 
-_Walked = dict[str, "tuple[Scope, ...] | Skipped"]
+_Walked = dict[str, "tuple[FolderPatterns, ...] | Skipped"]
 
 
-def _scopes_around(root: Path, parts: Sequence[str], walked: _Walked) -> "tuple[Scope, ...] | Skipped":
+def _scopes_around(root: Path, parts: Sequence[str], walked: _Walked) -> "tuple[FolderPatterns, ...] | Skipped":
     """Return the scopes of the folder that holds a path, or why it is never entered; ``walked`` are folders so far."""
     folder = "/".join(parts[:-1])
     if folder not in walked:
@@ -166,7 +166,7 @@ def _scopes_around(root: Path, parts: Sequence[str], walked: _Walked) -> "tuple[
     return walked[folder]
 
 
-def _scopes_in(root: Path, parts: Sequence[str], walked: _Walked) -> "tuple[Scope, ...] | Skipped":
+def _scopes_in(root: Path, parts: Sequence[str], walked: _Walked) -> "tuple[FolderPatterns, ...] | Skipped":
     if not parts:
         return root_scopes(root)
     folder, scopes = "/".join(parts), _scopes_around(root, parts, walked)
@@ -180,13 +180,13 @@ def _scopes_in(root: Path, parts: Sequence[str], walked: _Walked) -> "tuple[Scop
     return entered(root, folder, (*scopes, HOLDS_TRACKED_ONLY) if outcome == "tracked" else scopes)
 
 
-def that_are_kept(root: Path, paths: Iterable[str], rules: Rules) -> set[str]:
+def that_are_kept(root: Path, paths: Iterable[str], rules: CrawlRules) -> set[str]:
     """Return which of many paths, files and folders, are not left out; each ignore file is read once."""
     walked: _Walked = {}
     return {path for path in paths if not _is_left_out(root, path, rules, walked)}
 
 
-def _is_left_out(root: Path, path: str, rules: Rules, walked: _Walked) -> bool:
+def _is_left_out(root: Path, path: str, rules: CrawlRules, walked: _Walked) -> bool:
     scopes = _scopes_around(root, path.split("/"), walked)
     if isinstance(scopes, Skipped):
         return True
@@ -227,7 +227,7 @@ def _read_text(root: Path, path: str, max_bytes: int) -> str | Skipped:
         return Skipped("not_utf8")
 
 
-def content_reason(text: str, shapes: Iterable[Shape] = SHAPES) -> SkipReason | None:
+def content_reason(text: str, shapes: Iterable[SecretShape] = SHAPES) -> SkipReason | None:
     """Return why a text is left out for what it holds, None when it is not; ``shapes`` are the secrets to look for."""
     if has_secret(text, shapes):
         return "secret"
@@ -259,7 +259,7 @@ def _entries(folder: str, skipped: Counter[SkipReason]) -> list["os.DirEntry[str
 
 
 def _look(
-    root: Path, path: str, entry: "os.DirEntry[str]", scopes: tuple[Scope, ...], rules: Rules
+    root: Path, path: str, entry: "os.DirEntry[str]", scopes: tuple[FolderPatterns, ...], rules: CrawlRules
 ) -> CrawledFile | Skipped | FolderOutcome | None:
     """Tell what one entry is: a file to index, a folder to enter, or left out (None: it vanished)."""
     try:
@@ -277,7 +277,7 @@ def _look(
 
 
 def _look_at_file(
-    path: str, entry: "os.DirEntry[str]", scopes: tuple[Scope, ...], rules: Rules
+    path: str, entry: "os.DirEntry[str]", scopes: tuple[FolderPatterns, ...], rules: CrawlRules
 ) -> CrawledFile | Skipped:
     if is_ignored(scopes, path, folder=False):
         return Skipped("ignored")
@@ -286,7 +286,7 @@ def _look_at_file(
     return _sized(path, entry.stat(follow_symlinks=False), rules)
 
 
-def _sized(path: str, status: os.stat_result, rules: Rules) -> CrawledFile | Skipped:
+def _sized(path: str, status: os.stat_result, rules: CrawlRules) -> CrawledFile | Skipped:
     if not stat.S_ISREG(status.st_mode):
         return Skipped("unreadable")
     if status.st_size > rules.max_file_bytes:
@@ -299,7 +299,7 @@ def _sized(path: str, status: os.stat_result, rules: Rules) -> CrawledFile | Ski
 
 
 def _look_at_link(
-    root: Path, path: str, entry: "os.DirEntry[str]", scopes: tuple[Scope, ...], rules: Rules
+    root: Path, path: str, entry: "os.DirEntry[str]", scopes: tuple[FolderPatterns, ...], rules: CrawlRules
 ) -> CrawledFile | Skipped | None:
     """A link counts when its target is a file of the workspace that may be indexed itself."""
     if is_ignored(scopes, path, folder=False):

@@ -65,7 +65,7 @@ _BINARY_EXTENSIONS = frozenset(_BINARY.split())
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class CrawlRules:
     """What the user allows. ``include`` narrows and never brings an ignored file back; both are gitignore patterns."""
 
     include: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class FolderPatterns:
     """The ignore files of one folder. A path of the workspace becomes the folder's by ``lead + path[strip:]``."""
 
     lead: str
@@ -111,7 +111,7 @@ def folder_reason(path: str) -> SkipReason | None:
     return None
 
 
-def file_reason(path: str, rules: Rules) -> SkipReason | None:
+def file_reason(path: str, rules: CrawlRules) -> SkipReason | None:
     """Return why a file is left out, by its name and the user's globs; None when it is not."""
     name = path.rpartition("/")[2]
     if is_secret_name(name):
@@ -127,16 +127,16 @@ def file_reason(path: str, rules: Rules) -> SkipReason | None:
     return None
 
 
-Verdict = Literal["kept", "ignored", "tracked"]
+PathVerdict = Literal["kept", "ignored", "tracked"]
 """What ignore files say of a path; ``tracked``: a pattern ignores it, and git tracks it or something in it."""
 
 
-def is_ignored(scopes: Sequence[Scope], path: str, *, folder: bool) -> bool:
+def is_ignored(scopes: Sequence[FolderPatterns], path: str, *, folder: bool) -> bool:
     """Whether ignore files exclude a path that git does not track."""
     return verdict(scopes, path, folder=folder) == "ignored"
 
 
-def verdict(scopes: Sequence[Scope], path: str, *, folder: bool) -> Verdict:
+def verdict(scopes: Sequence[FolderPatterns], path: str, *, folder: bool) -> PathVerdict:
     """Return what ignore files say of a path. The deepest folder's last matching line decides, as in git.
 
     Only git knows of tracked files: what ``.sparkignore`` excludes stays out.
@@ -153,16 +153,16 @@ def verdict(scopes: Sequence[Scope], path: str, *, folder: bool) -> Verdict:
     return "kept"
 
 
-def _matches(patterns: Patterns | None, scope: Scope, path: str, *, folder: bool) -> bool | None:
+def _matches(patterns: Patterns | None, scope: FolderPatterns, path: str, *, folder: bool) -> bool | None:
     return patterns.decide(scope.lead + path[scope.strip :], folder=folder) if patterns else None
 
 
-def _is_tracked(scopes: Sequence[Scope], path: str, *, folder: bool) -> bool:
+def _is_tracked(scopes: Sequence[FolderPatterns], path: str, *, folder: bool) -> bool:
     top = next((scope for scope in reversed(scopes) if scope.begins_repository), None)
     return top is not None and top.tracked.has(top.lead + path[top.strip :], folder=folder)
 
 
-HOLDS_TRACKED_ONLY: Final = Scope("", 0, holds_tracked_only=True)
+HOLDS_TRACKED_ONLY: Final = FolderPatterns("", 0, holds_tracked_only=True)
 """The scope of a folder that is entered for its tracked files alone."""
 
 
@@ -174,16 +174,18 @@ def _silent(_sentence: str) -> None:
     """Report nothing: the crawl has done so."""
 
 
-def entered(root: Path, folder: str, scopes: tuple[Scope, ...], problem: Problem = _silent) -> tuple[Scope, ...]:
+def entered(
+    root: Path, folder: str, scopes: tuple[FolderPatterns, ...], problem: Problem = _silent
+) -> tuple[FolderPatterns, ...]:
     """Return the scopes that hold in a folder of the workspace, given those of the folder around it."""
     return _bounded((*scopes, *_scopes_at(root / folder, "", len(folder) + 1, problem)), len(scopes), problem)
 
 
-def root_scopes(root: Path, problem: Problem = _silent) -> tuple[Scope, ...]:
+def root_scopes(root: Path, problem: Problem = _silent) -> tuple[FolderPatterns, ...]:
     """Return the scopes that hold at the workspace's root: those of the repository around it, its own last."""
     top = next((folder for folder in (root, *root.parents) if git_folder_of(folder)), root)
     parts = root.relative_to(top).parts
-    scopes: list[Scope] = []
+    scopes: list[FolderPatterns] = []
     for depth in range(len(parts) + 1):
         outcome = verdict(_seen_from_the_top(scopes), "/".join(parts[:depth]), folder=True) if depth else "kept"
         if outcome == "ignored":
@@ -196,13 +198,13 @@ def root_scopes(root: Path, problem: Problem = _silent) -> tuple[Scope, ...]:
     return _bounded(tuple(scopes), 0, problem)
 
 
-def _seen_from_the_top(scopes: Sequence[Scope]) -> Sequence[Scope]:
+def _seen_from_the_top(scopes: Sequence[FolderPatterns]) -> Sequence[FolderPatterns]:
     """Return scopes for paths that are relative to the top of the repository."""
     whole = max((len(scope.lead) for scope in scopes), default=0)
     return [replace(scope, lead="", strip=whole - len(scope.lead)) for scope in scopes]
 
 
-def _bounded(scopes: tuple[Scope, ...], known: int, problem: Problem) -> tuple[Scope, ...]:
+def _bounded(scopes: tuple[FolderPatterns, ...], known: int, problem: Problem) -> tuple[FolderPatterns, ...]:
     """Leave out the innermost scopes where there are more patterns than may be tried for each path."""
     if sum(scope.wild_count for scope in scopes) <= MAX_WILD_IN_EFFECT or len(scopes) == known:
         return scopes
@@ -210,19 +212,21 @@ def _bounded(scopes: tuple[Scope, ...], known: int, problem: Problem) -> tuple[S
     return scopes[:known]
 
 
-def _scopes_at(folder: Path, lead: str, strip: int, problem: Problem) -> list[Scope]:
+def _scopes_at(folder: Path, lead: str, strip: int, problem: Problem) -> list[FolderPatterns]:
     """Read the ignore files of one folder, and of the repository whose top it is."""
     git_folder = git_folder_of(folder)
     settings = ignore_settings(folder, common_folder(git_folder)) if git_folder else None
     scopes = []
     if git_folder and settings:
-        top = Scope(lead, strip, tracked=tracked_although_ignored(folder))
+        top = FolderPatterns(lead, strip, tracked=tracked_although_ignored(folder))
         scopes = list(_repository_scopes(common_folder(git_folder), settings, top, problem))
     own = _read_scope(folder, lead, strip, problem, ignores_case=settings.ignores_case if settings else None)
     return [*scopes, *([own] if own else [])]
 
 
-def _repository_scopes(common: Path, settings: IgnoreSettings, top: Scope, problem: Problem) -> Iterator[Scope]:
+def _repository_scopes(
+    common: Path, settings: IgnoreSettings, top: FolderPatterns, problem: Problem
+) -> Iterator[FolderPatterns]:
     """Yield what the user told git to ignore beside the files in the tree, the weakest first; ``top`` has none yet."""
     users = None
     if settings.excludes_file:
@@ -230,17 +234,17 @@ def _repository_scopes(common: Path, settings: IgnoreSettings, top: Scope, probl
     yield replace(top, git=users, begins_repository=True)
     exclude = _read_patterns(common / "info" / "exclude", problem, ignores_case=settings.ignores_case)
     if exclude:
-        yield Scope(top.lead, top.strip, exclude)
+        yield FolderPatterns(top.lead, top.strip, exclude)
 
 
 def _read_scope(
     folder: Path, lead: str, strip: int, problem: Problem, *, ignores_case: bool | None = None
-) -> Scope | None:
+) -> FolderPatterns | None:
     """Read the ignore files of a folder. As in git, one that is a link is not followed: it may lead anywhere."""
     git, spark = (
         _read_patterns(folder / name, problem, follows_links=False, ignores_case=ignores_case) for name in IGNORE_FILES
     )
-    return Scope(lead, strip, git, spark) if git or spark else None
+    return FolderPatterns(lead, strip, git, spark) if git or spark else None
 
 
 def _read_patterns(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from spark_lsp.index.scan.crawl import skip_reason
-from spark_lsp.index.scan.ignore import Rules, folder_reason
+from spark_lsp.index.scan.ignore import CrawlRules, folder_reason
 from spark_lsp.index.scan.secrets import is_secret_name
 
 KEPT_S: Final = 5.0
@@ -22,7 +22,7 @@ _PRIVATE: Final = frozenset({"ignored", "secret"})
 class PrivateFiles:
     """The files of a workspace, and around it, that stay on this machine. Belongs to one event loop."""
 
-    def __init__(self, root: Path | None, rules: Rules, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, root: Path | None, rules: CrawlRules, now: Callable[[], float] = time.monotonic) -> None:
         self._root = root.resolve() if root else None
         self._rules = rules
         self._now = now
@@ -52,4 +52,4 @@ class PrivateFiles:
         repository = next((folder for folder in path.parents if (folder / ".git").exists()), None)
         if repository is None:
             return False
-        return skip_reason(repository.resolve(), path.relative_to(repository).as_posix(), Rules()) in _PRIVATE
+        return skip_reason(repository.resolve(), path.relative_to(repository).as_posix(), CrawlRules()) in _PRIVATE

@@ -9,7 +9,7 @@ from fnmatch import translate
 
 import numpy as np
 
-from spark_lsp.secret_text import NOT_IN_A_WORD, SHAPES, Shape
+from spark_lsp.secret_text import NOT_IN_A_WORD, SHAPES, SecretShape
 
 _NAMES = (
     *(".env", ".env.*", "*.env", ".envrc", ".netrc", "_netrc", ".npmrc", ".pypirc", ".pgpass", ".my.cnf", ".htpasswd"),
@@ -40,7 +40,7 @@ def is_secret_name(name: str) -> bool:
     return bool(_SECRET_NAME.match(name)) and not _HARMLESS_NAME.match(name)
 
 
-def suspected(texts: Sequence[str]) -> list[Shape]:
+def suspected(texts: Sequence[str]) -> list[SecretShape]:
     """Return the shapes that one of these texts may hold: none, as a rule.
 
     Takes a fifth of the time of asking each text for each: all shapes but a few have a long run of letters, digits and

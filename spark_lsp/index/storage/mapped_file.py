@@ -15,7 +15,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import msgspec
 import numpy as np
 
-from spark_lsp.index.storage.string_table import Names, NumberOf
+from spark_lsp.index.storage.string_table import NumberOf, StringTable
 
 Table = TypeVar("Table")
 
@@ -25,7 +25,7 @@ EAGER_NAMES = 50_000  # as strings and dictionaries these take a few MB, and are
 _CHUNK_BYTES = 1 << 20
 
 
-class _Header(msgspec.Struct, frozen=True):
+class _FileHeader(msgspec.Struct, frozen=True):
     """What stands before the arrays: of each its type, where it begins and how many bytes it has."""
 
     maker: str
@@ -35,7 +35,7 @@ class _Header(msgspec.Struct, frozen=True):
     checksum: int
 
 
-class _Writer:
+class _TreeWriter:
     """Turns a value into a tree of plain values and a list of arrays."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class _Writer:
         for known, place in self._packed:
             if known == names:
                 return place
-        packed = Names.of(names)
+        packed = StringTable.of(names)
         place = self.array(np.frombuffer(packed.block, np.uint8))
         self.array(packed.ends)
         self.array(packed.order)
@@ -67,7 +67,7 @@ class _Writer:
                 type(value).__name__,
                 {member.name: self.node(getattr(value, member.name)) for member in fields(value)},
             ]
-        if isinstance(value, Names):
+        if isinstance(value, StringTable):
             return ["names", self.names(tuple(value))]
         if isinstance(value, tuple | list) and all(isinstance(item, str) for item in value):
             return ["strings", self.names(tuple(value)) if len(set(value)) == len(value) else list(value)]
@@ -92,7 +92,7 @@ def write(path: Path, table: Any, *, maker: str) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    writer = _Writer()
+    writer = _TreeWriter()
     tree = writer.node(table)
     places: list[tuple[str, int, int]] = []
     size = checksum = 0
@@ -108,7 +108,7 @@ def write(path: Path, table: Any, *, maker: str) -> None:
                     file.write(chunk)
                     checksum = zlib.crc32(chunk, checksum)
                     size += len(chunk)
-            header = msgspec.msgpack.encode(_Header(maker, tree, places, size, checksum))
+            header = msgspec.msgpack.encode(_FileHeader(maker, tree, places, size, checksum))
             file.write(header)
             file.seek(0)
             file.write(MAGIC + size.to_bytes(8, "little") + zlib.crc32(header).to_bytes(4, "little"))
@@ -128,10 +128,10 @@ def read(path: Path, kind: type[Table], *, maker: str) -> Table | None:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError, msgspec.MsgspecError):
         return None
-    return _Reader(mapped, header.arrays, _classes(kind)).value(header.tree)  # type: ignore[no-any-return]
+    return _TreeReader(mapped, header.arrays, _classes(kind)).value(header.tree)  # type: ignore[no-any-return]
 
 
-def _checked_header(file: Any, maker: str) -> _Header | None:
+def _checked_header(file: Any, maker: str) -> _FileHeader | None:
     """Read the header and check everything before it, in chunks: mapped pages would count as our memory."""
     first = file.read(ALIGNED_BYTES)
     if not first.startswith(MAGIC):
@@ -144,11 +144,11 @@ def _checked_header(file: Any, maker: str) -> _Header | None:
     raw = file.read()
     if left or zlib.crc32(raw) != int.from_bytes(first[len(MAGIC) + 8 : len(MAGIC) + 12], "little"):
         return None
-    header = msgspec.msgpack.decode(raw, type=_Header)
+    header = msgspec.msgpack.decode(raw, type=_FileHeader)
     return header if (header.maker, header.size, header.checksum) == (maker, size, checksum) else None
 
 
-class _Reader:
+class _TreeReader:
     """Makes a value of its tree again; arrays stay in the mapped file."""
 
     def __init__(self, mapped: Any, places: list[tuple[str, int, int]], classes: Mapping[str, type]) -> None:
@@ -163,8 +163,8 @@ class _Reader:
         kind_bytes = np.dtype(kind).itemsize
         return np.frombuffer(self._mapped, kind, size // kind_bytes, ALIGNED_BYTES + start)
 
-    def names(self, first: int) -> Names:
-        return Names(self.array(first), self.array(first + 1), self.array(first + 2))
+    def names(self, first: int) -> StringTable:
+        return StringTable(self.array(first), self.array(first + 1), self.array(first + 2))
 
     def value(self, node: Any) -> Any:
         kind, *parts = node
@@ -176,7 +176,7 @@ class _Reader:
     def _plain(self, value: Any) -> Any:
         return value
 
-    def _names(self, first: int) -> Names:
+    def _names(self, first: int) -> StringTable:
         return self.names(first)
 
     def _strings(self, what: int | list[str]) -> Any:

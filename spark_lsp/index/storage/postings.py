@@ -20,7 +20,7 @@ Ints = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class SparseTable:
     """A sparse table: the columns of row ``r`` are ``columns[ends[r] : ends[r + 1]]``."""
 
     ends: npt.NDArray[np.int64]
@@ -49,10 +49,10 @@ class Postings:
     file_ids: Mapping[str, int]
     words: tuple[str, ...]
     word_ids: Mapping[str, int]
-    users: Rows  # word -> files that use it as an identifier
+    users: SparseTable  # word -> files that use it as an identifier
     use_counts: Ints  # beside users.columns
-    windows_of: Rows  # word -> windows that hold it
-    defined_in: Rows  # window -> words in it that some file defines
+    windows_of: SparseTable  # word -> windows that hold it
+    defined_in: SparseTable  # window -> words in it that some file defines
     window_file: Ints  # window -> file
     folders: Mapping[str, Ints]  # folder -> files right in it
 
@@ -122,12 +122,12 @@ def _file_of(lengths: Sequence[int]) -> Ints:
     return np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
 
 
-def _rows(rows: Ints, columns: Ints, row_count: int) -> tuple[Rows, npt.NDArray[np.int64]]:
+def _rows(rows: Ints, columns: Ints, row_count: int) -> tuple[SparseTable, npt.NDArray[np.int64]]:
     """Sort pairs into rows; a row keeps the order in which its columns came. Returns the order too, for side arrays."""
     order = _stable_order(rows)
     ends = np.zeros(row_count + 1, np.int64)
     np.cumsum(np.bincount(rows, minlength=row_count), out=ends[1:])
-    return Rows(ends, columns[order]), order
+    return SparseTable(ends, columns[order]), order
 
 
 def _stable_order(numbers: Ints) -> npt.NDArray[np.int64]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 REMEMBERED = 32_768  # names looked up lately; a keystroke asks for some hundreds, mostly the same ones
 
 
-class Names(Sequence[str]):
+class StringTable(Sequence[str]):
     """Names by number. ``order`` sorts the numbers by name (as UTF-8)."""
 
     __slots__ = ("block", "decoded", "ends", "order", "remembered")
@@ -26,7 +26,7 @@ class Names(Sequence[str]):
         self.decoded: dict[int, str] = {}
 
     @classmethod
-    def of(cls, names: Iterable[str]) -> "Names":
+    def of(cls, names: Iterable[str]) -> "StringTable":
         """Pack names, which must differ from one another."""
         raw = [name.encode("utf-8", "surrogatepass") for name in names]
         ends = np.zeros(len(raw) + 1, np.int64)
@@ -88,7 +88,7 @@ class NumberOf(Mapping[str, int]):
 
     __slots__ = ("_names",)
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: StringTable) -> None:
         self._names = names
 
     def __getitem__(self, name: str) -> int:

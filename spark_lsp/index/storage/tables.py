@@ -14,11 +14,10 @@ import numpy.typing as npt
 from spark_lsp.index.parse.facts import FactRows
 from spark_lsp.index.parse.symbols import KINDS, Definition
 from spark_lsp.index.parse.windows import FileWords
-from spark_lsp.index.storage.postings import Postings, build_postings
-from spark_lsp.index.storage.string_table import Names
+from spark_lsp.index.storage.postings import Ints, Postings, build_postings
+from spark_lsp.index.storage.string_table import StringTable
 from spark_lsp.text.edit import Span
 
-Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 
 _KIND_NUMBERS: dict[str, int] = {kind: number for number, kind in enumerate(KINDS)}
@@ -75,8 +74,8 @@ class FileColumns:
 class DefinitionColumns:
     """All definitions, ordered by name, then file, then start; name ``n`` has the rows ``ends[n] : ends[n + 1]``."""
 
-    names: Names
-    containers: Names
+    names: StringTable
+    containers: StringTable
     ends: Longs
     file: Ints
     kind: npt.NDArray[np.uint8]
@@ -163,8 +162,8 @@ class _Definitions:
         ends = np.zeros(len(self.names) + 1, np.int64)
         np.cumsum(np.bincount(name, minlength=len(self.names)), out=ends[1:])
         return DefinitionColumns(
-            Names.of(self.names),
-            Names.of(self._containers),
+            StringTable.of(self.names),
+            StringTable.of(self._containers),
             ends,
             file,
             kind.astype(np.uint8),

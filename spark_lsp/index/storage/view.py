@@ -14,14 +14,14 @@ from typing import Any, overload
 import numpy as np
 
 from spark_lsp.index.parse.facts import NO_FILE_FACTS, PLAIN_TEXT, FileFacts, packed
-from spark_lsp.index.parse.symbols import KINDS, Definition, FileSymbols, Kind
+from spark_lsp.index.parse.symbols import KINDS, Definition, FileSymbols, SymbolKind
 from spark_lsp.index.storage.layered_map import Layered
 from spark_lsp.index.storage.postings import Postings
 from spark_lsp.index.storage.tables import FileRow, Tables, build_tables
 
 __all__ = ["EMPTY_VIEW", "PLAIN_TEXT", "FileEntry", "IndexView"]
 
-Place = tuple[str, Definition]
+DefinitionPlace = tuple[str, Definition]
 
 
 def _no_facts() -> FileFacts:
@@ -68,35 +68,35 @@ class FileEntry:
         )
 
 
-class Places(Sequence[Place]):
+class DefinitionPlaces(Sequence[DefinitionPlace]):
     """The places that define one name, in order of path and start; a definition is made when it is asked for."""
 
     __slots__ = ("_fresh", "_name", "_own", "_tables")
 
-    def __init__(self, tables: Tables, name: str, own: Sequence[int], fresh: Sequence[Place]) -> None:
+    def __init__(self, tables: Tables, name: str, own: Sequence[int], fresh: Sequence[DefinitionPlace]) -> None:
         self._tables = tables
         self._name = name
         self._own = own  # rows of the tables; ~n stands for the n-th place in files changed since
         self._fresh = fresh
 
-    def _place(self, place_number: int) -> Place:
+    def _place(self, place_number: int) -> DefinitionPlace:
         if place_number < 0:
             return self._fresh[~place_number]
         columns = self._tables.definitions
         return self._tables.files.paths[columns.file[place_number]], columns.definition(place_number, self._name)
 
     @overload
-    def __getitem__(self, number: int) -> Place: ...
+    def __getitem__(self, number: int) -> DefinitionPlace: ...
 
     @overload
-    def __getitem__(self, number: slice) -> list[Place]: ...
+    def __getitem__(self, number: slice) -> list[DefinitionPlace]: ...
 
-    def __getitem__(self, number: int | slice) -> Place | list[Place]:
+    def __getitem__(self, number: int | slice) -> DefinitionPlace | list[DefinitionPlace]:
         if isinstance(number, slice):
             return [self._place(place_number) for place_number in self._own[number]]
         return self._place(self._own[number])
 
-    def __iter__(self) -> Iterator[Place]:
+    def __iter__(self) -> Iterator[DefinitionPlace]:
         return map(self._place, self._own)
 
     def __len__(self) -> int:
@@ -127,7 +127,7 @@ class Places(Sequence[Place]):
         fresh = len({path for path, _ in self._fresh})
         return fresh + min(len(files), 1) + int(np.count_nonzero(files[1:] != files[:-1]))
 
-    def kind_and_start(self, number: int) -> tuple[Kind, int]:
+    def kind_and_start(self, number: int) -> tuple[SymbolKind, int]:
         """Return what a place's definition is and where it starts, which costs no definition."""
         place_number = self._own[number]
         if place_number < 0:
@@ -137,7 +137,7 @@ class Places(Sequence[Place]):
         return KINDS[columns.kind[place_number]], int(columns.start[place_number])
 
 
-class Defining(Mapping[str, Places]):
+class Defining(Mapping[str, DefinitionPlaces]):
     """Names to their places: those of the tables, without the files changed since, and those of these files."""
 
     __slots__ = ("_is_kept", "_stale", "_tables", "fresh", "of_path", "places")
@@ -145,7 +145,7 @@ class Defining(Mapping[str, Places]):
     def __init__(
         self,
         tables: Tables,
-        fresh: Mapping[str, tuple[Place, ...]],
+        fresh: Mapping[str, tuple[DefinitionPlace, ...]],
         of_path: Mapping[str, tuple[Definition, ...]],
         places: Mapping[str, int],
         stale: frozenset[int],
@@ -158,16 +158,16 @@ class Defining(Mapping[str, Places]):
         self._is_kept = np.ones(len(tables.files.paths), bool)
         self._is_kept[list(stale)] = False
 
-    def __getitem__(self, name: str) -> Places:
+    def __getitem__(self, name: str) -> DefinitionPlaces:
         own = self._own(name)
         if not own:
             raise KeyError(name)
-        return Places(self._tables, name, own, self.fresh.get(name, ()))
+        return DefinitionPlaces(self._tables, name, own, self.fresh.get(name, ()))
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a name's places; without this a mapping raises and catches for each word that nothing defines."""
         own = self._own(name)
-        return Places(self._tables, name, own, self.fresh.get(name, ())) if own else default
+        return DefinitionPlaces(self._tables, name, own, self.fresh.get(name, ())) if own else default
 
     def _own(self, name: str) -> Sequence[int]:
         rows, fresh, stale = self._tables.definitions.rows(name), self.fresh.get(name), self._stale
@@ -204,7 +204,7 @@ class IndexView:
     """
 
     files: Mapping[str, FileEntry]
-    definitions: Mapping[str, Places]
+    definitions: Mapping[str, DefinitionPlaces]
     """Name to its places, in order of path and start."""
     tables: Tables
     stale: Mapping[str, FileEntry | None]
@@ -297,10 +297,10 @@ def with_changes(view: IndexView, changes: Mapping[str, FileEntry | None]) -> In
 
 
 def _replace(
-    fresh: dict[str, tuple[Place, ...]], path: str, before: Sequence[Definition], after: Sequence[Definition]
+    fresh: dict[str, tuple[DefinitionPlace, ...]], path: str, before: Sequence[Definition], after: Sequence[Definition]
 ) -> None:
     """Put one file's places in the place of those it had, in order of path."""
-    own: dict[str, list[Place]] = {definition.name: [] for definition in before}
+    own: dict[str, list[DefinitionPlace]] = {definition.name: [] for definition in before}
     for definition in after:
         own.setdefault(definition.name, []).append((path, definition))
     for name, places in own.items():

@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from spark_lsp.index.workers.worker import Answer, Job, receive, send
+from spark_lsp.index.workers.worker import JobResult, WorkerJob, receive, send
 
 MAX_WORKERS: Final = 8  # beyond that the disk and the one thread that takes the answers in are busier than the workers
 IDLE_S: Final = 20.0
@@ -41,7 +41,7 @@ class Workers:
         self.count = count or max(1, min(MAX_WORKERS, len(os.sched_getaffinity(0)) - 1 if _HAS_AFFINITY else 1))
         self._idle_s = idle_s
         self._lock = threading.Lock()
-        self._jobs: queue.PriorityQueue[tuple[int, int, Job, Future[Answer]]] = queue.PriorityQueue()
+        self._jobs: queue.PriorityQueue[tuple[int, int, WorkerJob, Future[JobResult]]] = queue.PriorityQueue()
         self._numbers = itertools.count()
         self._running: set[subprocess.Popen[bytes]] = set()
         self._threads = 0
@@ -59,9 +59,9 @@ class Workers:
         with self._lock:
             return [process.pid for process in self._running]
 
-    def submit(self, job: Job, *, urgency: int = NORMAL) -> "Future[Answer]":
+    def submit(self, job: WorkerJob, *, urgency: int = NORMAL) -> "Future[JobResult]":
         """Order a job; the answer comes in the future, or ``WorkerLostError``."""
-        future: Future[Answer] = Future()
+        future: Future[JobResult] = Future()
         with self._lock:
             if not self.usable:
                 future.set_exception(WorkerLostError("no worker can be had"))
@@ -110,7 +110,7 @@ class Workers:
         self._end(process)
 
     def _give(
-        self, process: "subprocess.Popen[bytes] | None", job: Job, future: "Future[Answer]"
+        self, process: "subprocess.Popen[bytes] | None", job: WorkerJob, future: "Future[JobResult]"
     ) -> "subprocess.Popen[bytes] | None":
         """Have one job done; returns the process when it is fit for more."""
         if not future.set_running_or_notify_cancel():
@@ -168,9 +168,9 @@ class Workers:
 
 _NO_WINDOW: Final[int] = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows alone opens one for a child
 _HAS_AFFINITY = hasattr(os, "sched_getaffinity")
-_decoder = msgspec.msgpack.Decoder(Answer)
+_decoder = msgspec.msgpack.Decoder(JobResult)
 
 
-def _fail(future: "Future[Answer]") -> None:
+def _fail(future: "Future[JobResult]") -> None:
     if not future.done():
         future.set_exception(WorkerLostError("a worker died"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from spark_lsp.index.parse.facts import NO_ROWS, IsKnown, ScanResult, nothing_known, scan_file, scan_result
 from spark_lsp.index.scan.crawl import CrawledFile, Skipped, read_source
 from spark_lsp.index.workers.pool import Workers
-from spark_lsp.index.workers.worker import Answer, ScanFiles
+from spark_lsp.index.workers.worker import JobResult, ScanFiles
 from spark_lsp.text.snapshot import content_hash
 
 SLICE_FILES = 32
@@ -24,7 +24,7 @@ SLICES_AHEAD = 2  # for each worker, so that it never waits for us
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class FileReader:
     """Where files are and who parses them. ``known`` tells which contents need no parse; None: parse everything."""
 
     root: Path
@@ -53,7 +53,7 @@ class Reader:
         self, workers: Workers, files: Sequence[CrawledFile], cancelled: Callable[[], bool]
     ) -> Iterator[tuple[CrawledFile, ScanResult]]:
         slices = deque(_slices(files))
-        done: queue.SimpleQueue[tuple[list[CrawledFile], Future[Answer]]] = queue.SimpleQueue()
+        done: queue.SimpleQueue[tuple[list[CrawledFile], Future[JobResult]]] = queue.SimpleQueue()
         ahead = 0
         while (slices or ahead) and not cancelled():
             while slices and ahead < SLICES_AHEAD * workers.count:
@@ -85,9 +85,9 @@ class Reader:
 
 
 def _hand_over(
-    done: "queue.SimpleQueue[tuple[list[CrawledFile], Future[Answer]]]",
+    done: "queue.SimpleQueue[tuple[list[CrawledFile], Future[JobResult]]]",
     batch: list[CrawledFile],
-    future: Future[Answer],
+    future: Future[JobResult],
 ) -> None:
     done.put((batch, future))
 

@@ -68,10 +68,10 @@ class BuildTables(msgspec.Struct, frozen=True, tag=True):
     maker: str
 
 
-Job = ScanFiles | ParseText | ParseBare | BuildTables
+WorkerJob = ScanFiles | ParseText | ParseBare | BuildTables
 
 
-class Answer(msgspec.Struct, frozen=True):
+class JobResult(msgspec.Struct, frozen=True):
     """The result of a job: the scanned files, or why it failed."""
 
     files: tuple[ScanResult, ...] = ()
@@ -103,27 +103,27 @@ def receive(stream: BinaryIO) -> bytes:
     return raw if len(raw) == size else b""
 
 
-def done(job: Job) -> Answer:
+def done(job: WorkerJob) -> JobResult:
     """Do one job. Never raises: failures are part of the answer."""
     try:
         return _done(job)
     except Exception as error:  # noqa: BLE001 - a worker outlives whatever a file does to it
-        return Answer(fault=f"{type(error).__name__}: {error}")
+        return JobResult(fault=f"{type(error).__name__}: {error}")
 
 
-def _done(job: Job) -> Answer:
+def _done(job: WorkerJob) -> JobResult:
     if isinstance(job, ParseText):
-        return Answer((scan_result(job.path, content_hash(job.text), packed_of(job.path, job.text)),))
+        return JobResult((scan_result(job.path, content_hash(job.text), packed_of(job.path, job.text)),))
     if isinstance(job, BuildTables):
         tables = build_tables(_kept(Path(job.cache_path)))
         write(Path(job.out_path), tables, maker=job.maker)
-        return Answer()
+        return JobResult()
     if isinstance(job, ParseBare):
         _parse_bare(job)
-        return Answer()
+        return JobResult()
     known, connection = _known(job.cache_path)
     try:
-        return Answer(tuple(scan_files(Path(job.root), job.paths, max_bytes=job.max_bytes, known=known)))
+        return JobResult(tuple(scan_files(Path(job.root), job.paths, max_bytes=job.max_bytes, known=known)))
     finally:
         if connection is not None:
             connection.close()
@@ -184,7 +184,7 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     lower_priority()
     gc.disable()  # parsing makes hundreds of thousands of objects and no cycles
-    decoder = msgspec.msgpack.Decoder(Job)
+    decoder = msgspec.msgpack.Decoder(WorkerJob)
     count = 0
     while raw := receive(sys.stdin.buffer):
         limit_job()

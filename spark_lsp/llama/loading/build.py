@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
-Kind = Literal["cpu", "gpu", "igpu", "accelerator", "other"]
+DeviceKind = Literal["cpu", "gpu", "igpu", "accelerator", "other"]
 
 SLOW_KERNELS: Final = (
     "This build of llama.cpp fails with its fast matrix kernels, so the model runs without them, up to three times "
@@ -28,7 +28,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     description: str
-    kind: Kind
+    kind: DeviceKind
     backend: str
     """Who drives it: CPU, CUDA, MTL, Vulkan, ROCm, SYCL."""
     free_bytes: int

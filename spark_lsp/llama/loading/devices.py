@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import msgspec
 
-from spark_lsp.llama.loading.build import Build, Device, Kind, backend_names
+from spark_lsp.llama.loading.build import Build, Device, DeviceKind, backend_names
 from spark_lsp.llama.loading.native import L, quiet
 
-_KINDS: Final[tuple[Kind, ...]] = ("cpu", "gpu", "igpu", "accelerator")  # ggml-backend.h, ggml_backend_dev_type
+_KINDS: Final[tuple[DeviceKind, ...]] = ("cpu", "gpu", "igpu", "accelerator")  # ggml-backend.h, ggml_backend_dev_type
 
 _log = logging.getLogger("spark_lsp.llama")
 

@@ -75,7 +75,7 @@ TENSOR_TYPES: Final[Mapping[int, tuple[int, int]]] = {
 
 _BLOCK: Final = re.compile(r"blk\.(\d{1,9})\.")
 
-Value = int | float | bool | str | tuple[int, ...]
+HeaderValue = int | float | bool | str | tuple[int, ...]
 
 
 class HeaderError(ValueError):
@@ -99,10 +99,10 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class GgufHeader:
     """What a file says of itself: scalars, texts and arrays of 32-bit numbers; of other arrays the length alone."""
 
-    values: Mapping[str, Value]
+    values: Mapping[str, HeaderValue]
     lengths: Mapping[str, int]
     tensors: tuple[Tensor, ...]
     data_start: int
@@ -129,20 +129,20 @@ def check_header(path: Path, size_bytes: int, _modified_ns: int) -> None:
     _check_figures(header)
 
 
-def read_header(stream: BinaryIO, size_bytes: int) -> Header:
+def read_header(stream: BinaryIO, size_bytes: int) -> GgufHeader:
     """Read the header at the begin of a file of ``size_bytes``.
 
     Raises:
         HeaderError: it is cut off, too large, or not of the format.
     """
-    reader = _Reader(stream, size_bytes)
+    reader = _HeaderReader(stream, size_bytes)
     if reader.take(4) != MAGIC:
         raise HeaderError("it does not begin with GGUF")
     version = reader.word()
     if version not in VERSIONS:
         raise HeaderError(f"its format has version {version}, which is not known")
     tensor_count, key_count = reader.length("tensors", 24), reader.length("values", 13)
-    values: dict[str, Value] = {}
+    values: dict[str, HeaderValue] = {}
     lengths: dict[str, int] = {}
     for _ in range(key_count):
         key = reader.text(MAX_KEY_BYTES)
@@ -156,10 +156,10 @@ def read_header(stream: BinaryIO, size_bytes: int) -> Header:
     alignment = values.get("general.alignment", DEFAULT_ALIGNMENT)
     if not isinstance(alignment, int) or not 0 < alignment <= 1 << 20 or alignment & (alignment - 1):
         raise HeaderError(f"general.alignment is {alignment}, which is no power of two")
-    return Header(values, lengths, tensors, -(-reader.at // alignment) * alignment)
+    return GgufHeader(values, lengths, tensors, -(-reader.at // alignment) * alignment)
 
 
-class _Reader:
+class _HeaderReader:
     """Takes bytes from the begin of a file, in larger pieces, and never more than the file has."""
 
     def __init__(self, stream: BinaryIO, size_bytes: int) -> None:
@@ -204,13 +204,13 @@ class _Reader:
             raise HeaderError(f"a name is {size} bytes long")
         return self.take(size).decode("utf-8", "replace")
 
-    def value(self, kind: int) -> Value:
+    def value(self, kind: int) -> HeaderValue:
         if kind == _STRING:
             return self.text(MAX_HEADER_BYTES)
         scalar = _SCALARS.get(kind)
         if scalar is None:
             raise HeaderError(f"a value has kind {kind}, which is not known")
-        value: Value = scalar.unpack_from(self._held, self._need(scalar.size))[0]
+        value: HeaderValue = scalar.unpack_from(self._held, self._need(scalar.size))[0]
         return value
 
     def array(self, lengths: dict[str, int], key: str) -> tuple[int, ...] | None:
@@ -231,7 +231,7 @@ class _Reader:
         return struct.unpack_from(f"<{count}{'I' if kind == 4 else 'i'}", self._held, start)
 
 
-def _tensor(reader: _Reader) -> Tensor:
+def _tensor(reader: _HeaderReader) -> Tensor:
     name = reader.text(MAX_NAME_BYTES)
     count = reader.word()
     if not 1 <= count <= MAX_DIMENSIONS:
@@ -247,7 +247,7 @@ def _tensor(reader: _Reader) -> Tensor:
     return Tensor(name, shape, kind, _LENGTH.unpack(reader.take(8))[0])
 
 
-def _check_tensors(header: Header, size_bytes: int) -> None:
+def _check_tensors(header: GgufHeader, size_bytes: int) -> None:
     names = {tensor.name for tensor in header.tensors}
     if len(names) != len(header.tensors):
         raise HeaderError("two of its tensors have the same name")
@@ -258,7 +258,7 @@ def _check_tensors(header: Header, size_bytes: int) -> None:
             )
 
 
-def _check_figures(header: Header) -> None:
+def _check_figures(header: GgufHeader) -> None:
     """Hold the model's figures against what llama.cpp takes, and against its tensors."""
     _check_layers(header)
     for key, fits in _FIGURES.items():
@@ -272,7 +272,7 @@ def _check_figures(header: Header) -> None:
     _check_vocabulary(header)
 
 
-def _check_layers(header: Header) -> None:
+def _check_layers(header: GgufHeader) -> None:
     """Compare the layers with the blocks of tensors; those that guess tokens ahead may be left out of a file."""
     split = header.values.get("split.count", 0)
     is_part = isinstance(split, int) and split > 1
@@ -306,7 +306,7 @@ _FIGURES: Final[Mapping[str, Callable[[int], bool]]] = {
 }
 
 
-def _check_heads(header: Header) -> None:
+def _check_heads(header: GgufHeader) -> None:
     heads, kv_heads = header.number("attention.head_count"), header.number("attention.head_count_kv")
     if heads and kv_heads and heads % kv_heads:
         raise HeaderError(f"{heads} heads cannot share {kv_heads} pairs of keys and values")
@@ -315,7 +315,7 @@ def _check_heads(header: Header) -> None:
         raise HeaderError(f"it uses {used} of {experts} experts")
 
 
-def _check_vocabulary(header: Header) -> None:
+def _check_vocabulary(header: GgufHeader) -> None:
     """Compare the tokens with what is said of them and with the tensor that has a row for each."""
     tokens = header.lengths.get("tokenizer.ggml.tokens")
     if tokens is None:

@@ -21,8 +21,6 @@ from spark_lsp.errors import ModelMissing, ModelUnusable
 from spark_lsp.llama.loading.gguf_header import MAGIC, HeaderError, check_header
 from spark_lsp.llama.loading.native import L, last_errors, quiet
 
-Tokens = npt.NDArray[np.int32]
-
 ORDER_KEY: Final = "spark.fim_order"
 _ORDERS: Final[dict[str, Order]] = {"psm": "psm", "spm": "spm"}
 _PIECE_BYTES: Final = 512  # 240 of Qwen2's tokens are longer than the 32 bytes that the high-level class allows
@@ -87,14 +85,14 @@ class Vocabulary:
         """The token that the model wants in front of every prompt, if it wants one."""
         self._pieces: dict[int, bytes] = {}
         self._controls: dict[str, int | None] = {}
-        self._by_bytes: tuple[list[bytes], Tokens] | None = None
+        self._by_bytes: tuple[list[bytes], npt.NDArray[np.int32]] | None = None
 
     @property
     def handle(self) -> Any:
         """The native vocabulary, for samplers."""
         return self._vocab
 
-    def tokenize(self, text: str) -> Tokens:
+    def tokenize(self, text: str) -> npt.NDArray[np.int32]:
         """Tokenise plain text in isolation; nothing in it becomes a special token."""
         return self._tokenize(text.encode("utf-8", "replace"), parse_special=False)
 
@@ -160,7 +158,7 @@ class Vocabulary:
         order = sorted(pieces, key=pieces.__getitem__)
         self._by_bytes = [pieces[token] for token in order], np.array(order, np.int32)
 
-    def beginning_with(self, prefix: bytes) -> Tokens:
+    def beginning_with(self, prefix: bytes) -> npt.NDArray[np.int32]:
         """Return every token of text whose bytes begin with a prefix, which is not empty; microseconds."""
         self.sort_by_bytes()
         assert self._by_bytes is not None, "sorted"
@@ -181,7 +179,7 @@ class Vocabulary:
             size = L.llama_token_to_piece(self._vocab, token, buffer, -size, 0, shown)
         return buffer.raw[: max(size, 0)]
 
-    def _tokenize(self, text: bytes, *, parse_special: bool) -> Tokens:
+    def _tokenize(self, text: bytes, *, parse_special: bool) -> npt.NDArray[np.int32]:
         if not text:
             return np.empty(0, np.int32)
         room = len(text) + 8  # a token is at least a byte, but some vocabularies add a leading blank
@@ -194,18 +192,18 @@ class Vocabulary:
 
 
 class TokenCache:
-    """Tokens of texts, the oldest unused forgotten first. Shared by threads.
+    """npt.NDArray[np.int32] of texts, the oldest unused forgotten first. Shared by threads.
 
     Realignment by the text itself: a string that was seen before remembers its own hash, so a long one costs nothing.
     """
 
     def __init__(self, most_tokens: int = 4_000_000) -> None:  # 16 MB of ids
         self._most_tokens = most_tokens
-        self._known: OrderedDict[str, tuple[bytes, Tokens]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[bytes, npt.NDArray[np.int32]]] = OrderedDict()
         self._held = 0
         self._lock = Lock()
 
-    def tokens(self, vocabulary: Vocabulary, text: str) -> tuple[bytes, Tokens]:
+    def tokens(self, vocabulary: Vocabulary, text: str) -> tuple[bytes, npt.NDArray[np.int32]]:
         """Return a key that equals only that of an equal text, and the text's tokens."""
         with self._lock:
             known = self._known.get(text)

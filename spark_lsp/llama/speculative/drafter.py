@@ -27,7 +27,7 @@ _MAX_COMPARED: Final = 4_096  # places of a pair of tokens that are compared to 
 _MAX_FIRST: Final = 2  # tokens by which two ways to write a name are taken to differ
 _SAID_BEFORE: Final = 3  # tokens before a new name by which it is found in the answer again
 
-_Places = npt.NDArray[np.int64]
+_TokenPlaces = npt.NDArray[np.int64]
 
 
 class PromptLookupDrafter:
@@ -47,7 +47,7 @@ class PromptLookupDrafter:
 
         Any may be empty; without a rewrite the first one is. They must not change as long as the drafter lives.
         """
-        self._sources = tuple(_Source(tokens) for tokens in sources)
+        self._sources = tuple(_GuessText(tokens) for tokens in sources)
         self._learned = RewriteMap(self._sources[0].tokens if sources else _nothing())
         self._cursor = 0
         """The token of the region that the rewrite has come to."""
@@ -220,7 +220,7 @@ class PromptLookupDrafter:
         return best
 
 
-class _Source:
+class _GuessText:
     """A text to guess from, and the places of each token that was looked for.
 
     A place is kept under the one token that it ends with, so the memory of what was found is never larger than
@@ -229,9 +229,9 @@ class _Source:
 
     def __init__(self, tokens: Tokens) -> None:
         self.tokens: Tokens = np.asarray(tokens, np.int32).ravel()
-        self._ends: dict[int, _Places] = {}
+        self._ends: dict[int, _TokenPlaces] = {}
 
-    def matches(self, tail: list[int], first: int | None = None) -> tuple[_Places, _Places]:
+    def matches(self, tail: list[int], first: int | None = None) -> tuple[_TokenPlaces, _TokenPlaces]:
         """Return where the last two or more tokens of ``last_word`` end, in order, and how many are equal, 8 at most.
 
         With ``first``, only places from there on, the nearest where there are too many to compare; else the newest.
@@ -250,7 +250,7 @@ class _Source:
         ends = ends[-_MAX_COMPARED:] if first is None else ends[:_MAX_COMPARED]
         return ends, self._lengths(ends, tail[-MAX_NGRAM:])
 
-    def _ends_of(self, token: int) -> _Places:
+    def _ends_of(self, token: int) -> _TokenPlaces:
         """Places right behind a token that still have something behind them, and a token before it."""
         ends = self._ends.get(token)
         if ends is None:
@@ -258,7 +258,7 @@ class _Source:
             self._ends[token] = ends
         return ends
 
-    def _lengths(self, ends: _Places, tail: list[int]) -> _Places:
+    def _lengths(self, ends: _TokenPlaces, tail: list[int]) -> _TokenPlaces:
         """How many of the last tokens are equal at each place, given that two are."""
         lengths = np.full(len(ends), 2, np.int64)
         alive = np.arange(len(ends))
@@ -271,7 +271,7 @@ class _Source:
         return lengths
 
 
-_NOWHERE: Final[_Places] = np.empty(0, np.int64)
+_NOWHERE: Final[_TokenPlaces] = np.empty(0, np.int64)
 
 
 def _nothing() -> Tokens:

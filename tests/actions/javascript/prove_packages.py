@@ -70,7 +70,7 @@ def functions(syntax: Syntax, span: Span) -> Edits | Refusal | None:
     """What extracting a selection to a function does."""
     piece = piece_at(syntax, span)
     plan = extract_function.plan_of(piece) if piece is not None else None
-    return extract_function.edits_of(plan, "extracted") if isinstance(plan, extract_function.Plan) else plan
+    return extract_function.edits_of(plan, "extracted") if isinstance(plan, extract_function.ExtractionPlan) else plan
 
 
 def variables(syntax: Syntax, span: Span) -> Edits | Refusal | None:

@@ -29,7 +29,7 @@ def edited() -> list[str]:
     for span in [*statement_selections(syntax), *expression_selections(syntax)]:
         piece = piece_at(syntax, span)
         plan = extract_function.plan_of(piece) if piece is not None else None
-        if isinstance(plan, extract_function.Plan):
+        if isinstance(plan, extract_function.ExtractionPlan):
             all_edits.append(extract_function.edits_of(plan, "extracted"))
         naming = extract_variable.naming_of(piece) if piece is not None and piece.is_expression else None
         if isinstance(naming, extract_variable.Naming):

@@ -26,7 +26,7 @@ Calls = list[ast.Call] | CallIssue
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownFunction:
     """A function of a module: the files that have it under its name, and those that define the same name."""
 
     name: str
@@ -80,7 +80,7 @@ def calls_through_imports(source: Source, name: str, imports: Imports) -> Calls:
     return through if isinstance(through, CallIssue) else in_order_of_text([*calls, *through])
 
 
-def passes_on(source: Source, known: Known) -> bool:
+def passes_on(source: Source, known: KnownFunction) -> bool:
     """Whether a module has the function under its name by an import."""
     return any(
         isinstance(node, ast.ImportFrom)
@@ -90,7 +90,7 @@ def passes_on(source: Source, known: Known) -> bool:
     )
 
 
-def imports_of(source: Source, known: Known) -> Imports | CallIssue:
+def imports_of(source: Source, known: KnownFunction) -> Imports | CallIssue:
     """Return how a file reaches a function."""
     imports = Imports()
     for node in ast.walk(source.tree):
@@ -115,7 +115,7 @@ def inner_module(node: ast.ImportFrom, name: str) -> str:
     return f"{module}{'' if module.endswith('.') else '.'}{name}"
 
 
-def _take_import(node: ast.Import, imports: Imports, known: Known) -> CallIssue | None:
+def _take_import(node: ast.Import, imports: Imports, known: KnownFunction) -> CallIssue | None:
     for alias in node.names:
         parts = alias.name.split(".")
         for end in (len(parts),) if alias.asname else range(1, len(parts) + 1):
@@ -124,7 +124,9 @@ def _take_import(node: ast.Import, imports: Imports, known: Known) -> CallIssue 
     return None
 
 
-def _take_module(node: ast.stmt, module: str, name: str | None, imports: Imports, known: Known) -> CallIssue | None:
+def _take_module(
+    node: ast.stmt, module: str, name: str | None, imports: Imports, known: KnownFunction
+) -> CallIssue | None:
     means = known.means(module)
     if means == "several":
         return CallIssue(node.lineno, f"{module} may be several files")
@@ -135,7 +137,7 @@ def _take_module(node: ast.stmt, module: str, name: str | None, imports: Imports
     return None
 
 
-def _take_from(node: ast.ImportFrom, imports: Imports, known: Known) -> CallIssue | None:
+def _take_from(node: ast.ImportFrom, imports: Imports, known: KnownFunction) -> CallIssue | None:
     for alias in node.names:
         if alias.name not in {known.name, "*"}:
             inner = inner_module(node, alias.name)

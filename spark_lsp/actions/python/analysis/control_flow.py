@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from spark_lsp.actions.python.analysis.context_managers import NO_MANAGERS, may_suppress
 from spark_lsp.actions.python.analysis.expressions import Expressions
-from spark_lsp.actions.python.analysis.flow_graph import ControlFlowGraph, GraphBuilder, Last, Loop
+from spark_lsp.actions.python.analysis.flow_graph import ControlFlowGraph, FinalStep, GraphBuilder, Loop
 from spark_lsp.actions.python.analysis.scopes import annotations, evaluated_at_definition, names_of, type_parameters
 
 
@@ -173,12 +173,12 @@ class _Statements:
             else:
                 self.block(node.body)
 
-        last = Last(lambda: self._read.effect(item))
+        last = FinalStep(lambda: self._read.effect(item))
         self._graph.guarded(last, body, suppresses=may_suppress(item.context_expr, self._managers))
 
     def _try(self, node: ast.Try) -> None:
         if node.finalbody:
-            last = Last(lambda: self.block(node.finalbody))
+            last = FinalStep(lambda: self.block(node.finalbody))
             self._graph.guarded(last, lambda: self._attempt(node), suppresses=False)
         else:
             self._attempt(node)
@@ -214,7 +214,7 @@ class _Statements:
             self.block(handler.body)
             return
         self._graph.add("bind", handler, name)
-        forget = Last(lambda: self._forget(handler, name))
+        forget = FinalStep(lambda: self._forget(handler, name))
         self._graph.guarded(forget, lambda: self.block(handler.body), suppresses=False)
 
     def _forget(self, handler: ast.ExceptHandler, name: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal[
+PointKind = Literal[
     "use", "ask", "inner", "capture", "bind", "unbind", "load", "effect", "join", "before", "after", "exit", "error"
 ]
 """Kinds of nodes. ``ask`` tests a name's object for truth, ``inner`` reads a loop name of a comprehension, ``capture``
@@ -26,7 +26,7 @@ EXIT, ERROR = 0, 1
 class ProgramPoint:
     """One step. ``inside`` if it belongs to the marked piece; ``guards`` are the numbers of its error handlers."""
 
-    kind: Kind
+    kind: PointKind
     name: str
     node: ast.AST | None
     inside: bool
@@ -40,7 +40,7 @@ class ControlFlowGraph:
 
     points: list[ProgramPoint]
 
-    def where(self, kind: Kind) -> list[int]:
+    def where(self, kind: PointKind) -> list[int]:
         """Return the numbers of the nodes of a kind."""
         return [number for number, point in enumerate(self.points) if point.kind == kind]
 
@@ -54,7 +54,7 @@ class Loop:
 
 
 @dataclass(slots=True)
-class Last:
+class FinalStep:
     """Code that runs on every exit: a ``finally``, the end of a ``with`` or of an ``except … as``."""
 
     emit: Callable[[], None]
@@ -70,13 +70,13 @@ class GraphBuilder:
     def __init__(self, marked: Sequence[ast.AST]) -> None:
         self.points = [ProgramPoint("exit", "", None, False, 1), ProgramPoint("error", "", None, False, 1)]
         self.frontier: list[int] = []
-        self.around: list[Loop | Last] = []
+        self.around: list[Loop | FinalStep] = []
         self.guard = ERROR
         self._first = id(marked[0]) if marked else 0
         self._last = id(marked[-1]) if marked else 0
         self._inside = False
 
-    def add(self, kind: Kind, node: ast.AST | None = None, name: str = "") -> int:
+    def add(self, kind: PointKind, node: ast.AST | None = None, name: str = "") -> int:
         """Add a node after the frontier and make it the frontier; return its number."""
         number = len(self.points)
         self.points.append(ProgramPoint(kind, name, node, self._inside, self.guard))
@@ -102,7 +102,7 @@ class GraphBuilder:
     def leave(self, how: Leaving) -> None:
         """Add the exit by ``return``, ``break`` or ``continue``, through the exit code on its way."""
         for ancestor in reversed(self.around):
-            if isinstance(ancestor, Last):
+            if isinstance(ancestor, FinalStep):
                 ancestor.pending.setdefault(how, []).extend(self.frontier)
                 self.frontier = []
                 return
@@ -126,7 +126,7 @@ class GraphBuilder:
             ends += [number for number in self.frontier if number not in ends]
         self.frontier = ends
 
-    def guarded(self, last: Last, body: Callable[[], None], *, suppresses: bool) -> None:
+    def guarded(self, last: FinalStep, body: Callable[[], None], *, suppresses: bool) -> None:
         """Add a body and its exit code for every kind of exit."""
         outer = self.guard
         failed = self.loose()

@@ -10,7 +10,7 @@ from typing import Final
 
 from spark_lsp.actions.python.analysis.dataflow import DataFlow
 from spark_lsp.actions.python.analysis.flow_graph import EXIT, ProgramPoint
-from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, Names, arguments, names_of, target_names
+from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, ScopeNames, arguments, names_of, target_names
 from spark_lsp.actions.python.analysis.source import Source
 from spark_lsp.actions.python.analysis.walks import named_by
 from spark_lsp.actions.refusal import Refusal
@@ -46,7 +46,7 @@ class Value:
         return not self.reads and not self.has_effect and not self.may_fail and not self.is_fresh
 
 
-def value_of(node: ast.expr, flow: DataFlow, names: Names, scope: ast.AST) -> Value:
+def value_of(node: ast.expr, flow: DataFlow, names: ScopeNames, scope: ast.AST) -> Value:
     """Return the facts of an expression; ``flow`` are those of its graph, ``names`` those of its scope."""
     own = {id(descendant) for descendant in ast.walk(node)}
     mine = [number for number, point in enumerate(flow.points) if id(point.node) in own]
@@ -104,7 +104,7 @@ def escapes(source: Source, node: ast.expr) -> bool:
     return not isinstance(parent, _SAFE_PARENTS)
 
 
-def disturbed(value: Value, between: Iterable[ProgramPoint], names: Names) -> Refusal | None:
+def disturbed(value: Value, between: Iterable[ProgramPoint], names: ScopeNames) -> Refusal | None:
     """Return what may change a value without effect between two moments, None if nothing can."""
     shared = value.reads - names.private
     is_of_objects = ((value.may_fail or value.asks) and not value.is_steady) or bool(shared)
@@ -116,7 +116,7 @@ def disturbed(value: Value, between: Iterable[ProgramPoint], names: Names) -> Re
     return None
 
 
-def overtakes(value: Value, passed: Iterable[int], flow: DataFlow, source: Source, names: Names) -> Refusal | None:
+def overtakes(value: Value, passed: Iterable[int], flow: DataFlow, source: Source, names: ScopeNames) -> Refusal | None:
     """Return why a value must not be evaluated before (or after) these nodes; None if it may."""
     unsure = flow.unsure(names.local)
     for number in passed:
@@ -125,7 +125,7 @@ def overtakes(value: Value, passed: Iterable[int], flow: DataFlow, source: Sourc
     return None
 
 
-def _passed(value: Value, number: int, flow: DataFlow, source: Source, names: Names, *, is_unsure: bool) -> str:
+def _passed(value: Value, number: int, flow: DataFlow, source: Source, names: ScopeNames, *, is_unsure: bool) -> str:
     """Return why a value must not move across a node; empty if it may."""
     point = flow.points[number]
     if point.kind in {"bind", "unbind"}:
@@ -142,7 +142,7 @@ def _passed(value: Value, number: int, flow: DataFlow, source: Source, names: Na
     return f"{point.name} is read in between, and may be changed." if is_stale else ""
 
 
-def _assigned(point: ProgramPoint, value: Value, flow: DataFlow, names: Names) -> str:
+def _assigned(point: ProgramPoint, value: Value, flow: DataFlow, names: ScopeNames) -> str:
     """Return why a value must not move across an assignment."""
     if point.name in value.reads:
         return f"{point.name} is assigned in between."
@@ -184,7 +184,7 @@ def is_rebound(source: Source, attribute: str) -> bool:
     return False
 
 
-def _is_stable(point: ProgramPoint, source: Source, names: Names) -> bool:
+def _is_stable(point: ProgramPoint, source: Source, names: ScopeNames) -> bool:
     """Whether a name stands for the same object here whatever is called before it."""
     if point.kind == "ask":
         return point.node is not None and _is_number_or_text(point, source.scope_of(point.node))

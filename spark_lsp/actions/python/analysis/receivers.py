@@ -13,8 +13,8 @@ from spark_lsp.actions.python.analysis.scopes import COMPREHENSIONS, FUNCTIONS, 
 from spark_lsp.actions.python.analysis.source import Scope, Source
 from spark_lsp.actions.python.analysis.walks import first_parameter, nodes_of
 
-Found = frozenset[ClassAt]
-NOTHING: Final[Found] = frozenset()
+PossibleClasses = frozenset[ClassAt]
+NOTHING: Final[PossibleClasses] = frozenset()
 """The classes of an unknown object."""
 
 _LITERALS: Final[dict[type[ast.AST], str]] = {
@@ -38,7 +38,7 @@ class Receivers:
         self._path = path
         self._source = source
 
-    def classes_of(self, node: ast.AST, steps: int = 4) -> Found:
+    def classes_of(self, node: ast.AST, steps: int = 4) -> PossibleClasses:
         """Return the possible classes of an expression's value; nothing if they are not known."""
         if isinstance(node, ast.Constant):
             return NOTHING if node.value is None else frozenset({_built_in(type(node.value).__name__)})
@@ -50,7 +50,7 @@ class Receivers:
             return self._of_attribute(node, steps)
         return self._of_name(node, steps) if isinstance(node, ast.Name) else NOTHING
 
-    def named_by(self, annotation: ast.AST | None) -> Found:
+    def named_by(self, annotation: ast.AST | None) -> PossibleClasses:
         """Return the classes in an annotation; nothing if it may be anything else too."""
         if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
             try:
@@ -64,7 +64,7 @@ class Receivers:
         meaning = self._classes.meaning(self._path, annotation) if annotation is not None else None
         return frozenset({meaning}) if meaning is not None and not says_nothing(meaning) else NOTHING
 
-    def _any_of(self, annotations: list[ast.expr]) -> Found:
+    def _any_of(self, annotations: list[ast.expr]) -> PossibleClasses:
         receivers = [
             self.named_by(annotation)
             for annotation in annotations
@@ -72,14 +72,14 @@ class Receivers:
         ]
         return NOTHING.union(*receivers) if all(receivers) else NOTHING
 
-    def _of_subscript(self, node: ast.Subscript) -> Found:
+    def _of_subscript(self, node: ast.Subscript) -> PossibleClasses:
         name = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
         if name not in _WRAPPED:
             return self.named_by(node.value)
         inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         return self._any_of(inner[:1] if name == "Annotated" else inner)
 
-    def _made(self, call: ast.Call) -> Found:
+    def _made(self, call: ast.Call) -> PossibleClasses:
         """Return the class of an object that a call of its class creates."""
         meaning = self._classes.meaning(self._path, call.func)
         if meaning is None or meaning.origin == "outside" or says_nothing(meaning):
@@ -92,7 +92,7 @@ class Receivers:
                 return NOTHING
         return frozenset({meaning})
 
-    def _of_name(self, node: ast.Name, steps: int) -> Found:
+    def _of_name(self, node: ast.Name, steps: int) -> PossibleClasses:
         scope = self._owner(node)
         if scope is None:
             return NOTHING
@@ -128,7 +128,7 @@ class Receivers:
                 return enclosing
         return None
 
-    def _of_object(self, method: Scope) -> Found:
+    def _of_object(self, method: Scope) -> PossibleClasses:
         """Return the class of a method's ``self``."""
         holder = self._source.parent(method)
         named = method.name if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef) else "__new__"
@@ -142,7 +142,7 @@ class Receivers:
         meaning = self._classes.meaning(self._path, ast.Name(holder.name, ast.Load()))
         return frozenset({meaning}) if meaning is not None and self._classes.body(meaning) is holder else NOTHING
 
-    def _of_attribute(self, node: ast.Attribute, steps: int) -> Found:
+    def _of_attribute(self, node: ast.Attribute, steps: int) -> PossibleClasses:
         """Return the classes that a class declares for an attribute of its objects."""
         holders = self.classes_of(node.value, steps - 1)
         if len(holders) != 1:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -17,7 +17,7 @@ SCOPES: Final = (*FUNCTIONS, ast.ClassDef)
 
 
 @dataclass(slots=True)
-class Names:
+class ScopeNames:
     """The names of one scope. ``bound`` has parameters and assigned names; ``used`` has the names that are read."""
 
     bound: set[str] = field(default_factory=set)
@@ -49,9 +49,9 @@ class Names:
         return ((self.used | self.nonlocals) - own) | (self.passed if self.is_class else self.passed - own)
 
 
-def names_of(node: ast.AST) -> Names:
+def names_of(node: ast.AST) -> ScopeNames:
     """Return the names of a module, a class body, a function, or of the late part of a generator."""
-    reader = _Reader()
+    reader = _NameCollector()
     if isinstance(node, FUNCTIONS):
         reader.names.bound |= {parameter.arg for parameter in arguments(node.args)}
         reader.names.bound |= type_parameters(node)
@@ -112,7 +112,7 @@ def evaluated_at_definition(node: ast.AST) -> Iterator[ast.expr]:
         yield from (default for default in node.args.kw_defaults if default is not None)
 
 
-def annotations(node: Function) -> Iterator[ast.expr]:
+def annotations(node: AnyFunction) -> Iterator[ast.expr]:
     """Yield a function's annotations."""
     yield from (parameter.annotation for parameter in arguments(node.args) if parameter.annotation)
     if not isinstance(node, ast.Lambda) and node.returns:
@@ -125,11 +125,11 @@ def captured_names(node: ast.AST) -> set[str]:
     return names.free | names.written
 
 
-class _Reader(ast.NodeVisitor):
+class _NameCollector(ast.NodeVisitor):
     """Collects the names of one scope; an inner scope counts by the names it takes from outside."""
 
     def __init__(self) -> None:
-        self.names = Names()
+        self.names = ScopeNames()
         self._hidden: list[set[str]] = []  # # loop names of enclosing comprehensions
         self._is_late = False
 
@@ -236,7 +236,7 @@ class _Reader(ast.NodeVisitor):
         self.read([node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt])
         self._hidden.pop()
 
-    def _take(self, inner: Names, own: set[str]) -> None:
+    def _take(self, inner: ScopeNames, own: set[str]) -> None:
         hidden = own.union(*self._hidden)
         self.names.passed |= inner.free - hidden
         self.names.written |= inner.written - hidden

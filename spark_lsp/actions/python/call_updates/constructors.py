@@ -90,10 +90,10 @@ def constructor_calls(classes: Classes, path: str, source: Source, constructors:
     return in_order_of_text(calls)
 
 
-Found = Iterator[ast.Call | CallIssue]
+FoundCalls = Iterator[ast.Call | CallIssue]
 
 
-def _by_name(classes: Classes, path: str, source: Source, constructors: Constructors) -> Found:
+def _by_name(classes: Classes, path: str, source: Source, constructors: Constructors) -> FoundCalls:
     """Yield the calls of the classes by their names."""
     names = {subclass.name for subclass in constructors.subclasses}
     for node in ast.walk(source.tree):
@@ -111,7 +111,7 @@ def _by_name(classes: Classes, path: str, source: Source, constructors: Construc
             yield from _used(source, node, name)
 
 
-def _used(source: Source, node: ast.AST, name: str) -> Found:
+def _used(source: Source, node: ast.AST, name: str) -> FoundCalls:
     """Yield the call of a class, nothing for a harmless use, otherwise the issue."""
     parent = source.parent(node)
     if isinstance(parent, ast.Call) and parent.func is node:
@@ -143,7 +143,7 @@ def _takes_harmlessly(child: ast.AST, around: ast.AST, *, is_itself: bool) -> bo
     return is_itself and isinstance(around, ast.Compare | ast.ExceptHandler | ast.MatchClass)
 
 
-def _by_super(classes: Classes, path: str, source: Source, constructors: Constructors) -> Found:
+def _by_super(classes: Classes, path: str, source: Source, constructors: Constructors) -> FoundCalls:
     """Yield the calls of ``__init__`` as an attribute."""
     receivers = Receivers(classes, path, source)
     for node in ast.walk(source.tree):
@@ -178,7 +178,7 @@ def _super_runs_it(
     return False if all(base is not None and base not in constructors.hierarchy.own for base in bases) else None
 
 
-def _by_own_class(classes: Classes, path: str, source: Source, constructors: Constructors) -> Found:
+def _by_own_class(classes: Classes, path: str, source: Source, constructors: Constructors) -> FoundCalls:
     """Yield the calls of the object's, or the class method's, own class: ``cls()``, ``type(self)()``."""
     hierarchy = constructors.hierarchy
     for class_at in sorted((*hierarchy.own, *hierarchy.above), key=lambda owner: owner.name):

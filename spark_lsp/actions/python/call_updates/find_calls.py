@@ -17,7 +17,7 @@ from spark_lsp.actions.python.analysis.call_sites import (
     CallIssue,
     Calls,
     Imports,
-    Known,
+    KnownFunction,
     binds,
     calls_through_imports,
     imports_of,
@@ -151,7 +151,7 @@ def _filled(files: Sequence[CalledIn], found_calls: Sequence[Calls]) -> list[Cal
 def _of_function(files: Sequence[CalledIn], wanted: Wanted, view: IndexView) -> list[Calls]:
     name = wanted.function.name
     definers = frozenset(view.definitions[name].paths() if name in view.definitions else ())
-    ways = [Known(name, frozenset({wanted.path}), definers, modules_of(view, file.path)) for file in files[1:]]
+    ways = [KnownFunction(name, frozenset({wanted.path}), definers, modules_of(view, file.path)) for file in files[1:]]
     homes = frozenset({wanted.path})
     while True:
         ways = [replace(way, homes=homes) for way in ways]

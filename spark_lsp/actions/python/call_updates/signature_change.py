@@ -5,7 +5,7 @@ from typing import Final
 
 from spark_lsp.actions.base import Target
 from spark_lsp.actions.changed_signature import SignatureAt, signature_at
-from spark_lsp.actions.definition import Definition, signature_text
+from spark_lsp.actions.definition import DefinitionNode, signature_text
 from spark_lsp.actions.python.analysis.quick_checks import is_python
 from spark_lsp.actions.python.call_updates.rewrite_call import Change
 from spark_lsp.actions.python.call_updates.signature_diff import difference, parameters_of
@@ -24,7 +24,7 @@ _TRANSPARENT: Final = frozenset(
 class Changed:
     """A function and its change; ``decorators`` are the same before and after."""
 
-    definition: Definition
+    definition: DefinitionNode
     change: Change
     decorators: tuple[str, ...]
 
@@ -63,7 +63,7 @@ def changed_at(target: Target, signature: SignatureAt | None = None) -> Changed 
     return Changed(signature.definition, Change(old, new, difference(old, new)), decorators)
 
 
-def _class_name(definition: Definition) -> str:
+def _class_name(definition: DefinitionNode) -> str:
     """Return the class that contains a method, empty for none."""
     around = definition.whole.raw.parent
     holder = around.parent if around is not None else None
@@ -71,11 +71,11 @@ def _class_name(definition: Definition) -> str:
     return (name.text or b"").decode("utf-8", "replace") if name is not None else ""
 
 
-def _undecorated(syntax: Syntax, definition: Definition) -> str:
+def _undecorated(syntax: Syntax, definition: DefinitionNode) -> str:
     return signature_text(syntax, definition, decorated=False)
 
 
-def _decorators(definition: Definition) -> tuple[str, ...]:
+def _decorators(definition: DefinitionNode) -> tuple[str, ...]:
     held = definition.whole.raw.children
     return tuple(
         "".join((node.text or b"").decode("utf-8", "replace").split()) for node in held if node.type == "decorator"

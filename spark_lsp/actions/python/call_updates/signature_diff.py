@@ -5,7 +5,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["positional", "either", "rest", "keyword", "named rest"]
+ParameterKind = Literal["positional", "either", "rest", "keyword", "named rest"]
 """How a parameter takes its value: positional-only, either, ``*args``, keyword-only, or ``**kwargs``."""
 
 
@@ -14,7 +14,7 @@ class Parameter:
     """One parameter; ``annotation`` and ``default`` as written, without blanks, empty for none."""
 
     name: str
-    kind: Kind
+    kind: ParameterKind
     annotation: str = ""
     default: str = ""
 
@@ -95,7 +95,7 @@ def _parameters(args: ast.arguments) -> Parameters:
     return tuple(parameters)
 
 
-def _parameter(argument: ast.arg, kind: Kind, default: ast.expr | None) -> Parameter:
+def _parameter(argument: ast.arg, kind: ParameterKind, default: ast.expr | None) -> Parameter:
     annotation = ast.unparse(argument.annotation) if argument.annotation else ""
     return Parameter(argument.arg, kind, annotation, ast.unparse(default) if default is not None else "")
 
