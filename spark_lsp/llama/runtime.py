@@ -11,7 +11,8 @@ from typing import Final
 from spark_lsp.engine.base import CompletionRequest, ModelInfo, PrefillCost
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import ModelUnusable
-from spark_lsp.llama.generation import Generation, GenerationContext
+from spark_lsp.llama.generation import Generation
+from spark_lsp.llama.generation_context import GenerationContext
 from spark_lsp.llama.kv.block_cache import BlockCache
 from spark_lsp.llama.kv.block_store import BlockStore, fingerprint_of
 from spark_lsp.llama.kv.llama_context import AbortFlag, Context

@@ -93,7 +93,9 @@ def test_a_file_that_cannot_be_taken_back_costs_reading_only(tmp_path: Path, mon
         assert usage.restored_tokens == 0
         assert 0 < usage.cached_tokens < known, "what was there of a chunk is lost with it"
         assert usage.prefill_tokens >= usage.prompt_tokens - usage.cached_tokens
-        assert context_of(second).mirrors[generation._slot].tokens.tolist() == generation._run.tokens.tolist()
+        assert (
+            context_of(second).mirrors[generation.prompt.slot].tokens.tolist() == generation.prompt.run.tokens.tolist()
+        )
         second.unload()
 
 

@@ -153,7 +153,7 @@ def test_background_reading_takes_the_whole_machine_while_nobody_waits(
     request = CompletionRequest((TextPart(" a" * 1000, stable=True),), 0, priority=BACKGROUND_PRIORITY)
     generation = runtime.generation(request, time.perf_counter())
     assert generation.step(is_idle=is_idle) is None
-    assert len(context.mirrors[generation._slot]) == (context.ubatch_tokens if is_idle else TILE_TOKENS)
+    assert len(context.mirrors[generation.prompt.slot]) == (context.ubatch_tokens if is_idle else TILE_TOKENS)
     assert context._threads == 2 * share
     generation.close()
     context.clear()

@@ -294,5 +294,5 @@ def test_only_text_that_is_marked_is_healed(runtime: ModelRuntime) -> None:
         context_of(runtime),
     )
     generation = runtime.generation(CompletionRequest((TextPart("retu"),), 2), time.perf_counter())
-    assert generation._last_word is None
+    assert generation.prompt.prompt.last_word is None
     generation.close()

@@ -255,8 +255,7 @@ def test_a_cached_prefix_that_was_lost_while_it_was_read_is_not_counted_twice(ru
     generation.step()
     generation.step()
     context.clear()
-    assert runtime._generation_context is not None
-    runtime._generation_context.pool.leave(generation)
+    generation.prompt.release()
     usage = finish(generation, context)
     assert usage.cached_tokens + usage.prefill_tokens == usage.prompt_tokens
 

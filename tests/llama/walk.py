@@ -32,7 +32,8 @@ from spark_lsp.engine.base import (
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed, EngineStarting, ModelNoFim
 from spark_lsp.llama import runtime as bench_module
-from spark_lsp.llama.generation import Generation, GenerationContext
+from spark_lsp.llama.generation import Generation
+from spark_lsp.llama.generation_context import GenerationContext
 from spark_lsp.llama.kv import block_cache as shelf_module
 from spark_lsp.llama.kv import llama_context as context_module
 from spark_lsp.llama.kv.cells import TokenRun
@@ -317,9 +318,12 @@ class Requested:
     client: int
     request: CompletionRequest
     generation: Generation
-    tokens: list[int]
-    """What it has written: the generation's own list."""
     text: str = ""
+
+    @property
+    def tokens(self) -> list[int]:
+        """What it has written by now."""
+        return self.generation.answer.tokens.tolist()
 
 
 class Alone:
@@ -355,20 +359,20 @@ class Alone:
         generation = Generation(alone, msgspec.structs.replace(request, priority=0), time.perf_counter())
         while generation.step() is None:
             pass
-        tokens = list(generation._generated)
+        tokens = generation.answer.tokens.tolist()
         pieces = answer_pieces(generation, tokens)
         generation.close()
         context.close()
-        return generation._run.tokens, tokens, pieces
+        return generation.prompt.run.tokens, tokens, pieces
 
 
 def answer_pieces(generation: Generation, tokens: list[int]) -> list[bytes]:
     """Return what each token of an answer says beyond what was typed."""
-    piece, prompt = generation._generation_context.vocabulary.piece, generation._prompt
+    piece, prompt = generation._vocabulary.piece, generation.prompt.prompt
     pieces = [piece(token) for token in tokens]
     if prompt.last_word is None or not tokens:
         return pieces
-    kept = generation._run.tokens[sum(len(segment.tokens) for segment in prompt.segments) :]
+    kept = generation.prompt.run.tokens[sum(len(segment.tokens) for segment in prompt.segments) :]
     typed = prompt.last_word.text.removeprefix(b"".join(piece(int(token)) for token in kept))
     assert pieces[0].startswith(typed), "what was typed is written again"
     return [pieces[0][len(typed) :], *pieces[1:]]
@@ -441,8 +445,8 @@ class Walk:
             assert request in BAD or request.sampling.grammar == GRAMMARS[3]
             self._end("refused")
             return
-        self._learn_keys(generation._run)
-        self._running.append(Requested(client, request, generation, generation._generated))
+        self._learn_keys(generation.prompt.run)
+        self._running.append(Requested(client, request, generation))
 
     def _go_on(self) -> None:
         if self._running:
@@ -460,7 +464,7 @@ class Walk:
     def _abort_before(self) -> None:
         if self._running:
             asked = self.random.choice(self._running)
-            asked.generation._context.abort.set()
+            asked.generation.context.abort.set()
             self._advance(asked)
 
     def _abort_within(self) -> None:
@@ -474,7 +478,7 @@ class Walk:
             left[0] -= 1
             return left[0] < 0
 
-        context = asked.generation._context
+        context = asked.generation.context
         if context.handle is None:
             return
         callback = _AbortCallback(is_over)
@@ -520,7 +524,7 @@ class Walk:
         """Make one step of an answer, as the scheduler does."""
         generation = asked.generation
         stop = generation.step()
-        generation._context.abort.clear()  # as the scheduler does before the next step
+        generation.context.abort.clear()  # as the scheduler does before the next step
         if stop is not None:
             self._compare_logits(asked, stop)
             self._close(asked, stop)
@@ -551,24 +555,26 @@ class Walk:
         prompt, alone, _ = self._alone.written(asked.request)
         tokens = asked.tokens
         if tokens:
-            assert asked.generation._run.tokens.tolist() == prompt.tolist(), "the last word is written as alone"
+            assert asked.generation.prompt.run.tokens.tolist() == prompt.tolist(), "the last word is written as alone"
         self.figures.compared_answers += 1
         same = next((at for at, (a, b) in enumerate(zip(tokens, alone, strict=False)) if a != b), None)
         if same is None:
             assert len(tokens) == len(alone) if is_whole else len(tokens) <= len(alone)
             return
         assert not asked.request.sampling.grammar, "what a grammar allows is no question of rounding here"
-        run = np.concatenate([asked.generation._run.tokens, np.array(tokens[:same], np.int32)])
+        run = np.concatenate([asked.generation.prompt.run.tokens, np.array(tokens[:same], np.int32)])
         logits = self._alone.logits(run)
         assert abs(logits[tokens[same]] - logits[alone[same]]) <= 2 * BOUND, "another answer than alone"
         self.figures.near_ties += 1
 
     def _compare_logits(self, asked: Requested, stop: StopCause) -> None:
         """Compare the logits behind an answer's first token with those of a fresh context, now and then."""
-        context = asked.generation._context
-        is_read = len(asked.generation._run) == len(asked.generation._prompt.run)  # else its end was chosen otherwise
+        context = asked.generation.context
+        is_read = len(asked.generation.prompt.run) == len(
+            asked.generation.prompt.prompt.run
+        )  # else its end was chosen otherwise
         if asked.request.max_tokens == 1 and stop == "max_tokens" and context._outputs and is_read:
-            self._compare(context.logits().copy(), asked.generation._run.tokens)
+            self._compare(context.logits().copy(), asked.generation.prompt.run.tokens)
 
     def _compare(self, logits: np.ndarray[Any, Any], tokens: np.ndarray[Any, Any]) -> None:
         difference = float(np.abs(logits - self._alone.logits(tokens)).max())
@@ -607,13 +613,13 @@ class Walk:
                     start = end
         for asked in self._running:
             generation = asked.generation
-            self._learn_keys(generation._run)
-            if generation._slot >= 0 and generation._pool.holds(generation, generation._slot):
-                held = generation._context.mirrors[generation._slot].tokens
-                whole = np.concatenate([generation._run.tokens, np.array(asked.tokens, np.int32)])
+            self._learn_keys(generation.prompt.run)
+            if generation.prompt.is_held:
+                held = generation.prompt.mirror.tokens
+                whole = np.concatenate([generation.prompt.run.tokens, np.array(asked.tokens, np.int32)])
                 assert len(held) <= len(whole)
                 assert (held == whole[: len(held)]).all(), "a held sequence is the holder's own"
-                assert generation._slot not in PREFIX_SLOTS or not asked.tokens
+                assert generation.prompt.slot not in PREFIX_SLOTS or not asked.tokens
 
     def _learn_keys(self, run: TokenRun) -> None:
         start = 0
