@@ -19,8 +19,9 @@ from spark_lsp.engine.base import Engine
 from spark_lsp.errors import SparkError
 from spark_lsp.index.gc_freeze import freeze_after_rebuild, freeze_survivors
 from spark_lsp.index.ranking.recent import Recent
+from spark_lsp.index.refresh import Progress
 from spark_lsp.index.storage.report import IndexReport
-from spark_lsp.index.store import Index, Progress
+from spark_lsp.index.store import Index
 from spark_lsp.prompt.workspace_context import WorkspaceContext
 from spark_lsp.trace import TraceLog
 

@@ -13,8 +13,9 @@ import pytest
 
 from scripts.harness.fixture import parse_fixture, write_workspace
 from spark_lsp.index.parse.facts import decoded, file_facts
+from spark_lsp.index.refresh import BULK_FILES
 from spark_lsp.index.storage.view import IndexView
-from spark_lsp.index.store import BULK_FILES, Index
+from spark_lsp.index.store import Index
 from spark_lsp.index.workers.pool import ATTEMPTS, WorkerLostError, Workers
 from spark_lsp.index.workers.worker import ParseText, ScanFiles
 from spark_lsp.text.snapshot import content_hash
