@@ -30,7 +30,7 @@ class BackendSettings(msgspec.Struct, frozen=True, rename="camel"):
     ] = ""
     context_tokens: Annotated[
         int,
-        Meta(ge=0, le=1_048_576, description="Maximum prompt for the endpoints; 0: what they report, 32,768 at most."),
+        Meta(ge=0, le=1_048_576, description="Maximum prompt tokens for endpoints; 0: as they report, up to 32,768."),
     ] = 0
     ca_file: Annotated[str, Meta(description="Certificate file of your own authority, for the endpoints.")] = ""
 
@@ -80,7 +80,7 @@ class CompletionSettings(msgspec.Struct, frozen=True, rename="camel"):
     in_comments: Annotated[bool, Meta(description="Show suggestions inside comments and strings.")] = True
     debounce: Annotated[
         Literal["auto"] | NaturalInt,
-        Meta(description="Wait after a keystroke before asking the model, in ms; auto adapts to the latency."),
+        Meta(description="Delay between a keystroke and the request, in ms; auto adapts to the latency."),
     ] = "auto"
     as_completion_item: Annotated[
         bool, Meta(description="Also offer suggestions in the completion menu, for editors without ghost text.")
@@ -102,7 +102,7 @@ class EngineSettings(msgspec.Struct, frozen=True, rename="camel"):
         float, Meta(ge=0, le=10_080, description="Minutes without a client after which the engine frees its memory.")
     ] = 10.0
     memory_limit_bytes: Annotated[
-        int, Meta(ge=0, description="Maximum memory for the model and its context; 0: no limit.")
+        int, Meta(ge=0, description="Maximum memory for the model and its context, in bytes; 0: no limit.")
     ] = 0
     cache_bytes: Annotated[
         int, Meta(ge=0, description="Maximum disk space for KV cache files, which hold your code; 0: none.")
@@ -121,7 +121,7 @@ class EditsSettings(msgspec.Struct, frozen=True, rename="camel"):
     enabled: Annotated[bool, Meta(description="Suggest the edit that follows from the one just made.")] = True
     mode: Annotated[
         Literal["on", "subtle", "off"],
-        Meta(description="How editors show next edits; subtle: a mark only, the edit itself on a key."),
+        Meta(description="How editors show next edits; subtle: a mark, and the edit once you press its key."),
     ] = "on"
 
 

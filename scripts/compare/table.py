@@ -45,7 +45,7 @@ class Side(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """All sides at one context size; ``theirs`` is empty where their server could not be had."""
+    """All sides at one context size; ``theirs`` is empty where their server was not available."""
 
     context_tokens: int
     ours: Side

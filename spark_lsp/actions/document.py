@@ -79,7 +79,7 @@ class Document:
             answer = await stream(tools, request, partial(_is_over, site, is_short=is_short))
             usage = added(usage, answer.usage)
             if answer.stop == "cancelled":
-                message = "A newer choice in this document took over."
+                message = "A newer action in this document replaced this one."
                 return Proposal(self.id, (), Reason.SUPERSEDED, message, usage)
             more = _SENTENCE.match(answer.raw) if is_short else None
             raw = more["said"] if more else answer.raw
@@ -88,7 +88,7 @@ class Document:
             edit = _edit(target.snapshot.text, site, words) if words else None
             if edit is not None and await asyncio.to_thread(_is_comment, target.syntax, edit):
                 return Proposal(self.id, (edit,), usage=usage)
-        return Proposal(self.id, (), Reason.EMPTY, f"The model had nothing to say about {site.name}.", usage)
+        return Proposal(self.id, (), Reason.EMPTY, f"The model wrote nothing about {site.name}.", usage)
 
 
 def _facts(target: Target, site: CommentSite) -> Documented | None:

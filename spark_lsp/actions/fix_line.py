@@ -48,11 +48,11 @@ class FixLine:
             )
             usage = added(usage, answer.usage)
             if answer.stop == "cancelled":
-                message = "A newer choice in this document took over."
+                message = "A newer action in this document replaced this one."
                 return Proposal(self.id, (), Reason.SUPERSEDED, message, usage)
             line = answer.raw.strip().split("\n")[0].rstrip()
             if not line or line == broken.text(text).strip() or _LEAK.search(line):
-                problem = "The model had no other text for this line."
+                problem = "The model suggests no other text for this line."
                 continue
             edit = Edit(broken, line)
             problem = await asyncio.to_thread(problem_of, text, target.syntax, edit, tools.context.view, path)

@@ -126,7 +126,7 @@ def _wish(target: Target, definition: DefinitionNode) -> Wish:
         rewrite_body=lambda body: repaired(body, definition.name, function),
         is_enough=has_enough,
         sifted=lambda answer: _sure(answer, definition.name),
-        unsure=f"The model is not sure enough of what {definition.name} gives.",
+        unsure=f"The model is not sure of the results of {definition.name}.",
     )
 
 
@@ -154,7 +154,7 @@ def plan_of(target: Target, definition: DefinitionNode, path: str, view: IndexVi
         imports, test = _script(definition, path, place, before, view)
     old = (before or "").replace("\r\n", "\n")
     if test.split("\n")[0] in old:
-        return Refusal("calls", f"{definition.name} is tested already in {place}.")
+        return Refusal("calls", f"{definition.name} is already tested in {place}.")
     gap = "\n\n" if language.name == "python" else "\n"
     head = _with_import(language, old, imports[-1], definition.name) if old.strip() else "\n".join(imports) + "\n"
     text = (head.rstrip() + "\n" + gap + test).replace("\n", newline)

@@ -111,7 +111,7 @@ async def write_body(target: Target, tools: Tools, wish: Wish) -> Proposal:
         answer = await _ask(target, site.point, tools, sampling, wish, failures)
         usage = added(usage, answer.usage)
         if answer.stop == "cancelled":
-            message = "A newer choice in this document took over."
+            message = "A newer action in this document replaced this one."
             return Proposal(wish.action_id, (), Reason.SUPERSEDED, message, usage)
         verdict = await asyncio.to_thread(_judge, target, tools, site, answer, wish)
         if verdict.edits:
@@ -214,7 +214,7 @@ def _judge(target: Target, tools: Tools, site: _BodySite, answer: ModelAnswer, w
     if answer.stop == "max_tokens" and not lines.ended:
         lines = without_last_line(lines)  # # the answer was cut in the middle
     if not lines.lines:
-        return _CheckedBody((), Reason.EMPTY, f"The model had nothing to write for {name}.")
+        return _CheckedBody((), Reason.EMPTY, f"The model wrote nothing for {name}.")
     problem = ""
     for _ in range(MAX_LINES_DROPPED):
         if not lines.lines:
@@ -253,7 +253,7 @@ def _problem(site: _BodySite, edit: Edit) -> str:
     problem = failure(site.text, site.syntax, [moved])
     after = None if problem else parse(site.syntax.language, apply_edits(site.text, [moved]))
     if after is None:
-        return problem or "The document can no longer be read."
+        return problem or "The edited document can no longer be parsed."
     before, function = node_where(site.syntax, node), node_where(after, node)
     grown = len(edit.new_text) - len(site.edited)
     if before is None or function is None or function.span.end != max(before.span.end, site.edited.end) + grown:

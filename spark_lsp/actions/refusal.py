@@ -43,7 +43,7 @@ class Refusal:
 
 
 NOT_READ: Final = Refusal("unreadable", "The document does not compile, so its names are not known.")
-TOO_DEEP: Final = Refusal("unreadable", "The code is nested too deep.")
+TOO_DEEP: Final = Refusal("unreadable", "The code is nested too deeply.")
 STILL_INDEXING: Final = Refusal(
-    "indexing", "The workspace is still being indexed, so calls may be missing; choose it again when that is done."
+    "indexing", "The workspace is still being indexed, so calls may be missing; choose it again when indexing is done."
 )

@@ -59,7 +59,7 @@ def register(name: str, path: Path) -> None:
     """
     if not _NAME.fullmatch(name):
         raise SettingsError(
-            f"{name!r} cannot be a model's name: small letters, digits, '.', '_' and '-' make one, 64 at most."
+            f"{name!r} is not a valid model name; use up to 64 lower-case letters, digits, '.', '_' and '-'."
         )
     try:
         with path.open("rb") as stream:

@@ -109,7 +109,7 @@ def _as_source_failure(name: str) -> Iterator[None]:
             "The hub is not asked, because HF_HUB_OFFLINE is set.", fix="Unset HF_HUB_OFFLINE and try again."
         ) from error
     except errors.GatedRepoError as error:
-        fix = "Accept it at huggingface.co and set HF_TOKEN to a token of yours."
+        fix = "Accept it at huggingface.co and set HF_TOKEN to your token."
         raise ModelSourceFailed(f"The hub gives {name} only to those who accepted its licence.", fix=fix) from error
     except (errors.RepositoryNotFoundError, errors.RemoteEntryNotFoundError, errors.RevisionNotFoundError) as error:
         raise ModelSourceFailed(f"The hub no longer has the file of {name}.") from error

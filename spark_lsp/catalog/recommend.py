@@ -142,7 +142,7 @@ def recommend(candidates: Sequence[Fit], machine: Machine) -> Recommendation:
     quick = [candidate for candidate in ranked if candidate.is_quick]
     if quick:
         best = quick[-1]
-        sentence = f"The best of its line that keeps up with typing on {place}; its licence allows any use"
+        sentence = f"The best of its series that keeps up with typing on {place}; its licence allows any use"
         if best is not ranked[-1]:
             sentence += f". {ranked[-1].model.name} would fit too, but be too slow"
         return Recommendation(best.model.name, f"{sentence}.")
@@ -156,7 +156,7 @@ def recommend(candidates: Sequence[Fit], machine: Machine) -> Recommendation:
     embedded = next(candidate for candidate in candidates if candidate.model.file is None)
     lacking = "memory" if any(candidate.fits_disk for candidate in candidates if candidate.model.file) else "disk space"
     return Recommendation(
-        embedded.model.name, f"There is too little free {lacking} for any other; free some and ask again."
+        embedded.model.name, f"There is too little free {lacking} for any other; free some and run the command again."
     )
 
 

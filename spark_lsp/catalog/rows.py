@@ -16,7 +16,7 @@ _APACHE: Final = "Apache-2.0"
 HUB_MODELS: Final[tuple[KnownModel, ...]] = (
     KnownModel(
         "qwen2.5-coder-0.5b",
-        "The smallest of its line, for machines without a graphics card.",
+        "The smallest of its series, for machines without a graphics card.",
         _APACHE,
         494_000_000,
         _MANY,
@@ -218,7 +218,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
     ),
     KnownModel(
         "starcoder2-3b",
-        "Trained on public code alone, with an opt-out for authors.",
+        "Trained only on public code, with an opt-out for authors.",
         "BigCode OpenRAIL-M",
         3_030_000_000,
         _MANY,
@@ -231,7 +231,7 @@ HUB_MODELS: Final[tuple[KnownModel, ...]] = (
     ),
     KnownModel(
         "starcoder2-7b",
-        "Trained on public code alone, with an opt-out for authors.",
+        "Trained only on public code, with an opt-out for authors.",
         "BigCode OpenRAIL-M",
         7_170_000_000,
         _MANY,

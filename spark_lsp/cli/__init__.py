@@ -33,7 +33,7 @@ COMMANDS = {
 def build(names: list[str]) -> typer.Typer:
     """Return the program with the named commands."""
     root = typer.Typer(
-        help="Code completion and code actions by a model on this machine.",
+        help="Code completion and code actions from a model on this machine.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

@@ -121,7 +121,7 @@ class Writer:
     async def _ask(self, generation: SharedGeneration) -> None:
         model = await self._engine.start()
         if not model.family:
-            raise ModelNoFim(f"The model {model.name} has no fill-in-the-middle tokens that we know.")
+            raise ModelNoFim(f"The model {model.name} has no known fill-in-the-middle tokens.")
         generation.settings_key = self.settings_key(
             generation.terms
         )  # which model it is was not known before it was started

@@ -32,9 +32,9 @@ def attribute_of(bindings: Bindings, owner: ast.ClassDef, name: str) -> Binding 
         return family
     above, below = family
     if any(_mentions(node, name) for base in above for node in ast.walk(base)):
-        return Unclear(f"a class above {owner.name} has {name} as well")
+        return Unclear(f"a base class of {owner.name} also has {name}")
     if any(_defines(node, source, subclass, name) for subclass in below for node in ast.walk(subclass)):
-        return Unclear(f"a class below {owner.name} gives {name} a meaning of its own")
+        return Unclear(f"a subclass of {owner.name} redefines {name}")
     places = {place.span: place for place in _class_places(bindings, owner, name)}
     for relative in (owner, *below):
         places |= {place.span: place for place in _self_places(source, relative, name)}

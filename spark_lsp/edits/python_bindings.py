@@ -73,7 +73,7 @@ class Bindings:
             return doubt
         owner = next((owner for place, owner in places if place.span == span and owner is not None), None)
         if owner is None:
-            return Unclear(f"{name} does not stand there as a name")
+            return Unclear(f"{name} is not a name there")
         return self._of_owner(name, owner, places)
 
     def of_node(self, name: str, node: ast.AST) -> Binding | Unclear:
@@ -139,7 +139,7 @@ class Bindings:
         if len({place.span for place in own}) != len(own):
             return Unclear(f"two names stand at one place of {name}")
         if isinstance(owner, ast.ClassDef) and self._reads_class_name(name, owner, own):
-            return Unclear(f"{name} may belong to the class or to what is around it")
+            return Unclear(f"{name} may belong to the class or to the outer scope")
         if any(_reads_names(node) for node in ast.walk(owner)):
             return Unclear("names are looked up at run time")
         return Binding(owner, tuple(own))

@@ -78,14 +78,14 @@ def _places(syntax: Syntax, name: str, place: Span) -> list[Node] | Unclear:
     first = syntax.tree.root_node.descendant_for_byte_range(start, syntax.to_byte(place.end))
     function = _function_of(first, language) if first is not None else None
     if first is None or function is None or first.type != "identifier":
-        return Unclear("it is no local variable")
+        return Unclear("it is not a local variable")
     named_nodes = list(_named(function, name))
     if language.name == "rust" and f"{{{name}" in (function.text or b"").decode("utf-8", "replace"):
         return Unclear(f"a format string may read {name}")
     if any(
         node.type != "identifier" or _is_member(node, language) or _is_hidden(node, function) for node in named_nodes
     ):
-        return Unclear(f"{name} stands where its meaning is not certain")
+        return Unclear(f"{name} is used where its meaning is not certain")
     declared = [holder for node in named_nodes if (holder := _declaration(node, language)) is not None]
     if len(declared) != 1 or _declaration(named_nodes[0], language) is None:
         return Unclear(f"{name} is not declared once, before its uses")

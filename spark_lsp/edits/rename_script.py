@@ -28,7 +28,7 @@ def script_follow_ups(renamed: Renamed, language: Language) -> tuple[Edit, ...] 
         return Unclear("the file does not declare the name")
     edits = edits_of(Renaming(syntax, binding), renamed.new)
     if any(suited(Renaming(syntax, binding), name) != name for name in (renamed.old, renamed.new)):
-        return Unclear("an element of JSX goes by the case of its name")
+        return Unclear("the case of a JSX name decides what it is")
     doubt = _doubt(binding, names, renamed) or _half(syntax, binding, edits, renamed)
     return doubt or tuple(edit for edit in edits if edit.span not in renamed.places)
 
@@ -48,7 +48,7 @@ def _half(syntax: Syntax, binding: Binding, edits: tuple[Edit, ...], renamed: Re
 
 def _doubt(binding: Binding, names: FileScopes, renamed: Renamed) -> Unclear | None:
     if any(use.name == "eval" and use.binding is None for use in names.uses):
-        return Unclear("with eval, nobody can know what a name means")
+        return Unclear("the file uses eval, so names may mean anything")
     if not binding.declarations:
         return Unclear(f"nothing declares {renamed.old}")
     if len({use.node.type for use in binding.declarations}) > 1 or binding.kind == "module":

@@ -47,7 +47,7 @@ def prompt_of(model: ModelInfo, messages: Sequence[Message], opening: str) -> tu
     rendered = _rendered(model, messages)
     texts = [message.text for message in _shown(messages, rendered)]
     if sorted(_MARKED.findall(rendered), key=int) != [str(number) for number in range(len(texts))]:
-        raise _unusable(model, "it leaves out or repeats what was said")
+        raise _unusable(model, "it leaves out or repeats messages")
     if _CLOSING_BLANKS.sub("", rendered).endswith(_THINKS):
         rendered = _CLOSING_BLANKS.sub("", rendered) + _THOUGHT
     parts: list[PromptPart] = []

@@ -111,8 +111,8 @@ class Refresh:
         if is_late:
             self._skipped["limit"] += 1
             self._problems.append(
-                f"The folders of {self._root.name} could not be looked at within {self._rules.max_crawl_s:.0f} s; "
-                "what was found by then is indexed. Exclude large folders with spark.context.exclude."
+                f"The folders of {self._root.name} could not be listed within {self._rules.max_crawl_s:.0f} s; "
+                "the files listed by then are indexed. Exclude large folders with spark.context.exclude."
             )
         return files, not is_late
 

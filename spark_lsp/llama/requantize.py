@@ -102,7 +102,7 @@ def _write(original: Path, path: Path, file_type: int) -> None:
     last_errors()
     if L.llama_model_quantize(str(original).encode(), str(path).encode(), params):
         reason = next(iter(last_errors()), "llama.cpp gave no reason")
-        raise ModelUnusable(f"The weights of {original.name} cannot be written again: {reason}.")
+        raise ModelUnusable(f"The weights of {original.name} cannot be requantized: {reason}.")
 
 
 def _context_of(model: GgufModel) -> Context:

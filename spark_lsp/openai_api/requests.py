@@ -118,7 +118,7 @@ def decode(body: bytes, kind: type[R]) -> R | ApiError:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return invalid("The body is not JSON.")
     except RecursionError:
-        return invalid("The body is nested too deep.")
+        return invalid("The body is nested too deeply.")
     return _refusal(request) or request
 
 
@@ -127,17 +127,17 @@ def _refusal(request: Common) -> ApiError | None:
     if len(request.stops) > MAX_STOPS or any(len(text) > MAX_STOP_CHARS for text in request.stops):
         return invalid(f"At most {MAX_STOPS} stops of {MAX_STOP_CHARS} characters each.", "stop")
     wanted: list[tuple[str, bool, str]] = [
-        ("n", (request.n or 1) != 1, "One choice is written for each request."),
+        ("n", (request.n or 1) != 1, "Only one choice per request is supported."),
         ("tools", bool(request.tools or request.functions), "Tools are not supported."),
         (
             "response_format",
             request.response_format is not None and request.response_format.type != "text",
-            "Only text is written; `grammar` takes GBNF.",
+            "Only text is supported; `grammar` takes GBNF.",
         ),
-        ("logprobs", bool(getattr(request, "logprobs", None)), "Log probabilities are not reported."),
+        ("logprobs", bool(getattr(request, "logprobs", None)), "Log probabilities are not supported."),
     ]
     if isinstance(request, CompletionBody):
-        wanted.append(("best_of", (request.best_of or 1) != 1, "One choice is written for each request."))
+        wanted.append(("best_of", (request.best_of or 1) != 1, "Only one choice per request is supported."))
         wanted.append(("echo", request.echo, "The prompt is not repeated."))
-        wanted.append(("prompt", not isinstance(request.prompt, str), "The prompt has to be one text."))
+        wanted.append(("prompt", not isinstance(request.prompt, str), "The prompt must be one string."))
     return next((invalid(message, param, "unsupported") for param, is_wanted, message in wanted if is_wanted), None)

@@ -226,7 +226,7 @@ class Service:
         served = {model.name: model for model in self._models.values()}
         if name in served:
             return served[name]
-        message = f"There is no model {name!r} here; {', '.join(served)} can be asked."
+        message = f"There is no model {name!r} here; {', '.join(served)} can be used."
         return ApiError(404, message, code="model_not_found", param="model")
 
 

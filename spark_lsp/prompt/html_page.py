@@ -82,8 +82,8 @@ def _summary(packed: Packed) -> str:
 
 def _legend() -> str:
     marks = (
-        ("stable", "stable, read by the model"),
-        ("stable new", "stable, still to be read"),
+        ("stable", "stable, prefilled"),
+        ("stable new", "stable, not prefilled yet"),
         ("volatile new", "volatile: chosen for this cursor"),
         ("local", "the file that is being edited"),
     )
@@ -144,7 +144,7 @@ def _table(segments: Sequence[Segment]) -> str:
     )
     head = "".join(f"<th>{name}" for name in ("file", "lines", "tokens", "kind", "place", "state", "score", "why"))
     return (
-        f"<details open><summary>Pieces in the order the model reads them</summary>"
+        f"<details open><summary>Segments in the order of the prompt</summary>"
         f"<table><thead><tr>{head}<tbody>{rows}</table></details>"
     )
 

@@ -370,7 +370,7 @@ class WorkspaceContext:
         family = family_named(model.family)
         if family is None:
             raise ModelNoFim(
-                f"The model {model.name} has no fill-in-the-middle tokens that we know.",
+                f"The model {model.name} has no known fill-in-the-middle tokens.",
                 fix="Choose a code model with fill-in-the-middle support: spark-lsp models list.",
             )
         return family

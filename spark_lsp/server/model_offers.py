@@ -156,7 +156,7 @@ class ModelOffers:
         try:
             if await pull_with_progress(client, f"Downloading {offer.name}", offer.pull):
                 # Not a message: in Neovim it would hold the next key. The status names the model.
-                client.log(f"{offer.name} is ready and writes from now on.")
+                client.log(f"{offer.name} is ready and is used from now on.")
                 await folder.open(folder.settings)
         except SparkError as error:
             client.show_error(error)

@@ -24,6 +24,6 @@ async def rebuild_cached_prefix(window: EditorWindow, workspace: Workspace) -> N
     reading = await workspace.rebuild_cached_prefix(window.documents.paths(workspace.root), warmed)
     if reading is None or workspace.context.unread_tokens < LONG_READ_TOKENS:
         return
-    async with window.client.progress("Reading the workspace") as progress:
+    async with window.client.progress("Prefilling the workspace") as progress:
         report = progress
         await asyncio.wait([reading])

@@ -54,7 +54,7 @@ class SparkProtocol(LanguageServerProtocol):
                 json.dumps(response_type(id=msg_id, result=result, jsonrpc="2.0"), default=self._serialize_message)
             except (RecursionError, TypeError, ValueError) as problem:
                 _log.warning("An answer cannot be written: %s", problem)
-                error = types.ResponseError(types.ErrorCodes.InternalError.value, "The answer is nested too deep.")
+                error = types.ResponseError(types.ErrorCodes.InternalError.value, "The answer is nested too deeply.")
         super()._send_response(msg_id, result, error)
 
     def _execute_handler(self, msg_id: Any, handler: Any, *arguments: Any, **options: Any) -> None:
@@ -78,7 +78,7 @@ class SparkProtocol(LanguageServerProtocol):
         """Handle a message; what is none of JSON-RPC's is logged and left."""
         if not hasattr(message, "jsonrpc"):
             if message is not None:
-                _log.warning("A message is no JSON-RPC: %s", type(message).__name__)
+                _log.warning("A message is not JSON-RPC: %s", type(message).__name__)
             return
         if self._shutdown and hasattr(message, "id") and hasattr(message, "method"):
             refusal = types.ResponseError(types.ErrorCodes.InvalidRequest.value, "The server is shutting down.")

@@ -47,7 +47,7 @@ def _workspace_values(path: Path) -> dict[str, Any]:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no TOML, or nothing that settings need: no regular file, too large, nested too deep.
+        ValueError: it is no TOML, or nothing that settings need: no regular file, too large, nested too deeply.
     """
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a FIFO would block for ever

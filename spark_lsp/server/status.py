@@ -47,11 +47,11 @@ def status_of(
     if problem:
         kind, message = "Error", f"{problem} {problem.fix}".strip()
     elif workspace and workspace.completer.is_paused:
-        kind, message = "Inactive", "Paused. Run the command spark.resume to go on."
+        kind, message = "Inactive", "Paused. Run the command spark.resume to continue."
     elif workspace and not workspace.settings.completion.enabled:
         kind, message = "Inactive", "Completions are off (spark.completion.enabled)."
     elif model and not model.family:
-        missing = ModelNoFim(f"The model {model.name} has no fill-in-the-middle tokens that we know.")
+        missing = ModelNoFim(f"The model {model.name} has no known fill-in-the-middle tokens.")
         kind, message = "Error", f"{missing} Choose a code model: spark-lsp models list."
     elif model is None and starting:
         kind, message = "Warning", "The model is loading."

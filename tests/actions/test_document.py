@@ -131,7 +131,7 @@ async def test_nothing_to_say_is_explained_after_one_retry() -> None:
     target = target_of("def f():\n    return 1$0\n")
     engine = ScriptedEngine(["..."])
     proposal = await TestWorkspace(engine).actions.propose("document", target)
-    assert (proposal.edits, proposal.reason, proposal.message) == ((), "empty", "The model had nothing to say about f.")
+    assert (proposal.edits, proposal.reason, proposal.message) == ((), "empty", "The model wrote nothing about f.")
     first, second = engine.requests
     assert first.sampling.temperature == 0.0 < second.sampling.temperature
     assert first.sampling.grammar == second.sampling.grammar != ""
@@ -180,7 +180,7 @@ def test_whatever_is_said_only_a_comment_is_added(name: str, answer: str) -> Non
     path, before, _ = CASES[name]
     after, message = asyncio.run(_documented(path, before, answer))
     if after is None:
-        assert message == f"The model had nothing to say about {titles(before, path, 'document')[0].split()[1]}."
+        assert message == f"The model wrote nothing about {titles(before, path, 'document')[0].split()[1]}."
         return
     target = target_of(before, path)
     assert target.syntax is not None

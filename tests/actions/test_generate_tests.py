@@ -92,7 +92,7 @@ async def test_a_test_that_is_there_is_not_written_again(tmp_path: Path) -> None
     )
     index.close()
     assert (proposal.reason, proposal.files, engine.requests) == ("empty", (), [])
-    assert proposal.message == "area is tested already in tests/test_box.py."
+    assert proposal.message == "area is already tested in tests/test_box.py."
 
 
 async def test_an_expected_value_that_the_model_guesses_is_no_test() -> None:

@@ -195,7 +195,7 @@ def test_the_ladder_goes_down_by_layers_each_with_half_the_context() -> None:
     layers = [(step.plan.gpu_layers, step.plan.prompt_tokens) for step in steps]
     gpu = [(layers, tokens) for layers in (28, 21, 14) for tokens in (16_384, 8192)]
     assert layers == [*gpu, (0, 16_384), (0, 8192), (0, 4096), (0, 2048)]
-    assert steps[1].notes == ("The context is 8,192 tokens because the memory for 16,384 could not be had.",)
+    assert steps[1].notes == ("The context is 8,192 tokens because the memory for 16,384 was not available.",)
     assert {step.plan.kv_type for step in steps[6:]} == {"f16"}
 
 

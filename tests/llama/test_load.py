@@ -157,7 +157,7 @@ def test_on_the_processor_the_context_is_halved_until_it_is_made(machine: Machin
     opened = machine.open()
     assert machine.loads == [0]
     assert [tokens for _, tokens in machine.contexts] == [16_384, 8192, 4096]
-    assert opened.notes == ("The context is 4,096 tokens because the memory for 16,384 could not be had.",)
+    assert opened.notes == ("The context is 4,096 tokens because the memory for 16,384 was not available.",)
 
 
 def test_a_gpu_with_room_takes_all(machine: Machine) -> None:
@@ -192,7 +192,7 @@ def test_each_step_is_tried_with_half_the_context_and_the_processor_comes_last(m
     assert machine.contexts == [(layers, tokens) for layers in (28, 21, 14) for tokens in (16_384, 8192)] + [
         (0, 16_384)
     ]
-    assert opened.notes == ("The model runs on the processor because the GPU could not take it with 20,000 MiB free.",)
+    assert opened.notes == ("The model runs on the processor because the GPU could not load it with 20,000 MiB free.",)
     assert opened.plan.kv_type == "f16"
     assert machine.all_closed_but(opened)
 
@@ -296,9 +296,9 @@ def test_layers_that_ended_the_process_twice_are_left_out(machine: Machine) -> N
     die_with(machine, 28)
     assert machine.open().plan.gpu_layers == 28, "once may be an accident"
     for layers, left, expected in (
-        (28, 21, "Fewer layers run on the GPU because more of them ended the engine before."),
-        (21, 14, "Fewer layers run on the GPU because more of them ended the engine before."),
-        (14, 0, "The model runs on the processor because the GPU's driver ended the engine before."),
+        (28, 21, "Fewer layers run on the GPU because more of them crashed the engine before."),
+        (21, 14, "Fewer layers run on the GPU because more of them crashed the engine before."),
+        (14, 0, "The model runs on the processor because the GPU's driver crashed the engine before."),
     ):
         die_with(machine, layers)
         die_with(machine, layers)

@@ -82,7 +82,7 @@ async def test_what_is_unsafe_is_refused_with_the_reason(tmp_path: Path) -> None
         ]
         assert (await window.client.code_action_resolve_async(action)).edit is None
         await window.until(lambda w: w.messages)
-        assert window.messages == ["Spark: The selection holds a break of a loop around it."]
+        assert window.messages == ["Spark: The selection contains a break of an outer loop."]
         assert await window.reasons() == ["gate.unsafe"]
 
 
@@ -96,7 +96,7 @@ async def test_a_list_that_was_asked_for_says_what_would_be_refused(tmp_path: Pa
         window.open("b.py", "def f(xs):\n    for x in xs:\n        if x:\n            break\n")
         kinds = types.CodeActionTriggerKind
         for trigger, reason in (
-            (kinds.Invoked, "The selection holds a break of a loop around it."),
+            (kinds.Invoked, "The selection contains a break of an outer loop."),
             (kinds.Automatic, ""),
         ):
             available = await _available(window, _lines(2, 3, 17), trigger)

@@ -51,7 +51,7 @@ async def test_the_status_tells_of_an_endpoint_that_fails_and_of_its_return(tmp_
             "the other one answers"
         )
         await window.until(lambda log: log.statuses[-1].kind == "Warning")
-        assert "127.0.0.1 broke the connection off" in window.statuses[-1].message
+        assert "127.0.0.1 closed the connection" in window.statuses[-1].message
         used.script = []
         number = 0
         while window.statuses[-1].kind == "Warning":

@@ -100,7 +100,7 @@ async def edit_lines(target: Target, tools: Tools, region: Span, task: Task) -> 
         answer = await _ask(target, tools, model, subject, messages, drawn)
         usage = added(usage, answer.usage)
         if answer.stop == "cancelled":
-            message = "A newer choice in this document took over."
+            message = "A newer action in this document replaced this one."
             return Proposal(task.action_id, (), Reason.SUPERSEDED, message, usage)
         lines = lines_of(whole_answer(subject, answer.raw), subject.fence, subject.begun)
         verdict = await asyncio.to_thread(_judge, target, tools, subject, task, answer, lines)
@@ -177,9 +177,9 @@ def _judge(
     unit = indent_unit(text, subject.language)
     new = placed(lines.text, subject.old, subject.language, unit)
     if new == subject.old:
-        return _CheckedLines((), Reason.EMPTY, "The model would leave these lines as they are.", task.unchanged)
+        return _CheckedLines((), Reason.EMPTY, "The model returned the lines unchanged.", task.unchanged)
     if not new and not task.may_remove:
-        return _CheckedLines((), Reason.EMPTY, "The model had nothing to write.")
+        return _CheckedLines((), Reason.EMPTY, "The model's answer is empty.")
     if left_out(subject.old, new):
         return _refused("The model left out a part of the lines.")
     span = subject.region if new else _with_line_end(text, subject.region)
@@ -240,4 +240,4 @@ def _smallest(text: str, edit: Edit) -> Edit:
 
 def _too_long(target: Target, region: Span, model: ModelInfo) -> str:
     lines = region.text(target.snapshot.text).count("\n") + 1
-    return f"These {lines} lines are more than the model can read and write at once ({model.context_tokens} tokens)."
+    return f"These {lines} lines do not fit into the model's context ({model.context_tokens} tokens)."

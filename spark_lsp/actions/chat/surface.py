@@ -26,9 +26,9 @@ def problem_of(text: str, syntax: Syntax | None, edit: Edit, view: IndexView, pa
         return "The model's text does not begin at the indentation of the old lines."
     after = parse(syntax.language, apply_edits(text, [edit]))
     if after is None:
-        return "The document can no longer be read."
+        return "The edited document can no longer be parsed."
     lost = lost_names(syntax, after, edit, view, path)
-    return f"{', '.join(lost)} would be gone, but is used elsewhere." if lost else ""
+    return f"{', '.join(lost)} would be removed, but other code uses it." if lost else ""
 
 
 def lost_names(before: Syntax, after: Syntax, edit: Edit, view: IndexView, path: str) -> list[str]:

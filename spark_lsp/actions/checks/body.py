@@ -107,7 +107,7 @@ def _ends_without(function: Function, body: list[ast.stmt]) -> str:
     gives = bool(returns) and all(return_.value is not None and not _is_none(return_.value) for return_ in returns)
     if is_generator or not gives or function.returns is not None or always_leaves(body):
         return ""
-    return f"{function.name} may end without a value, and gives one on other ways."
+    return f"{function.name} returns a value on some paths and none on others."
 
 
 def plain_classes(tree: ast.Module) -> set[str]:

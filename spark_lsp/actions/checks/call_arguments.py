@@ -37,7 +37,7 @@ def other_change(before: Syntax, old: Span, after: Syntax, new: Span, name: str)
     for was, now in zip(old_calls, new_calls, strict=True):
         lost = [argument for argument in was if argument not in now]
         if lost and len(now) >= len(was):
-            return f"The argument {lost[0]} of {name} would be gone."
+            return f"The argument {lost[0]} of {name} would be removed."
     return ""
 
 

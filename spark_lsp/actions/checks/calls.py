@@ -54,7 +54,7 @@ def misfit(call: ast.Call, function: Function, *, bound: bool) -> str:
     places = [*args.posonlyargs, *args.args][int(bound) :]
     name = dotted(call.func) or function.name
     if len(call.args) > len(places) and args.vararg is None:
-        return f"{name} takes {len(places)} arguments by place and is given {len(call.args)}."
+        return f"{name} takes {len(places)} positional arguments, but the call has {len(call.args)}."
     by_name = {parameter.arg for parameter in [*args.args, *args.kwonlyargs]}
     for keyword in call.keywords:
         if keyword.arg not in by_name and args.kwarg is None:

@@ -34,7 +34,7 @@ def completed(before: str, after: str, path: str, view: IndexView) -> Completed:
     try:
         text = with_imports(moved.text, moved.imports)
     except SyntaxError:
-        return Completed(after, "The model's text holds nothing but imports.")
+        return Completed(after, "The model's text contains only imports.")
     missing = undefined_names(before, text)
     wanted = {name: supplied(name, path, before, view, text) for name in missing}
     unknown = [name for name, needed in wanted.items() if needed is None]

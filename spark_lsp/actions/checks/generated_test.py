@@ -30,7 +30,7 @@ def test_problem(after: str, name: str, tested: str, function: Function | None) 
     tree = parsed(after)
     test = _named(tree, name) if tree is not None else None
     if test is None:
-        return "" if tree is None else f"{name} is not a test of the file any more."
+        return "" if tree is None else f"{name} is no longer a test of the file."
     calls = [node for node in ast.walk(test) if isinstance(node, ast.Call)]
     own = [call for call in calls if called_name(call) == tested]
     harmful = next((dotted(call.func) for call in calls if dotted(call.func) in _HARMFUL), "")
@@ -171,11 +171,11 @@ def _of_nothing(test: Function, tested: str, function: Function | None) -> str:
             value = node.comparators[0]
             is_none = isinstance(value, ast.Constant) and value.value is None
             if is_own and not is_none and not is_generator:
-                return f"{tested} gives nothing back, and {test.name} asserts a value of it."
+                return f"{tested} returns nothing, but {test.name} asserts a value."
             if is_own and is_none and is_generator:
-                return f"{tested} gives something back, and {test.name} asserts that it does not."
+                return f"{tested} returns a value, but {test.name} asserts that it does not."
             if is_own and is_manager:
-                return f"{tested} is for a with statement, and {test.name} compares what it gives."
+                return f"{tested} is a context manager, but {test.name} compares its result."
     return ""
 
 

@@ -33,16 +33,16 @@ def kept_problem(before: str, after: str, diagnostic: Diagnostic, may_go: Abstra
         return ""
     was, now = _changed(before, after)
     if diagnostic.code in _SAME_STATEMENTS and (_plain(old) != _plain(new) or _conditions(old) != _conditions(new)):
-        return "The edit changes more than how the lines are laid out."
+        return "The edit changes more than the layout of the lines."
     lost = sorted(
         _read(old, was) - _read(new, now) - _own(old, was) - _named_in(diagnostic) - set(dir(builtins)) - may_go
     )
     if lost:
-        return f"{lost[0]} would not be used any more."
+        return f"{lost[0]} would no longer be used."
     if diagnostic.code.startswith("UP03"):
         for pattern in (_CONVERSION, _SPECIFICATION):
             if _count(pattern, before, was) > _count(pattern, after, now):
-                return "A conversion of the formatted text would be gone."
+                return "A conversion of the formatted text would be removed."
         new_text = " ".join(_strings(new, now))
         gone = [
             word
@@ -51,7 +51,7 @@ def kept_problem(before: str, after: str, diagnostic: Diagnostic, may_go: Abstra
             if word not in new_text
         ]
         if gone:
-            return f"{gone[0]} would be gone from the formatted text."
+            return f"{gone[0]} would be removed from the formatted text."
     return ""
 
 

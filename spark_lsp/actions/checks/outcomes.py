@@ -52,7 +52,7 @@ def _not_caught(old: Function, new: Function, instruction: str) -> str:
     lost = sorted(_caught(old) - _caught(new))
     if not lost or _ABOUT_ERRORS.search(instruction) or any(error in instruction for error in lost):
         return ""
-    return f"{lost[0]} would not be caught any more."
+    return f"{lost[0]} would no longer be caught."
 
 
 def _caught(function: Function) -> set[str]:
@@ -83,7 +83,7 @@ def _not_returned(old: Function, new: Function, instruction: str) -> str:
         is_plain = isinstance(value, ast.Constant) and not isinstance(value.value, bool)
         is_end = isinstance(value, ast.Constant) and value.value is None and ends_plainly
         if is_plain and not is_end and ast.dump(value) not in kept:
-            return f"{ast.unparse(value)} would not be returned any more."
+            return f"{ast.unparse(value)} would no longer be returned."
     return ""
 
 
@@ -99,7 +99,7 @@ def _given_elsewhere(old: Function, new: Function, instruction: str) -> str:
     for text, callees in was.items():
         others = now.get(text, set())
         if others and not others & callees and not any(name in instruction for name in others):
-            return f"{text} would be given to {min(others)} and no longer to {min(callees)}."
+            return f"{text} would be passed to {min(others)} and no longer to {min(callees)}."
     return ""
 
 

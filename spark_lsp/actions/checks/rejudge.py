@@ -31,7 +31,7 @@ def fix_problem(before: str, after: str, diagnostic: Diagnostic) -> str:
     ]
     fresh = [finding for finding in fresh if finding.code != "F841"]
     if fresh:
-        return f"The edit brings another problem: {fresh[0].message}."
+        return f"The edit introduces another problem: {fresh[0].message}."
     old, new = parsed(before), parsed(after)
     if old is None or new is None:
         return ""
@@ -44,7 +44,7 @@ def fix_problem(before: str, after: str, diagnostic: Diagnostic) -> str:
     counted = _COUNTED.get(code)
     if counted is not None and counted(old):
         return "" if counted(new) < counted(old) else "The problem is still there."
-    return "" if _touches(before, after, diagnostic) else "The edit does not touch the place of the problem."
+    return "" if _touches(before, after, diagnostic) else "The edit does not change the code of the problem."
 
 
 def _nearest(candidates: list[Finding], line: int) -> Finding:

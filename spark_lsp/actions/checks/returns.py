@@ -31,7 +31,7 @@ def return_problem(function: Function, body: list[ast.stmt], classes: AbstractSe
     if function.returns is None:
         promised = _OFTEN_PROMISED.search(ast.get_docstring(function) or "")
         is_silent = not gives and not yields and not always_leaves(body) and not _is_setter(function)
-        says = f"{function.name} returns nothing, and its docstring says that it does."
+        says = f"{function.name} returns nothing, but its docstring describes a return value."
         return says if promised and is_silent else ""
     names = _alternatives(function.returns)
     if yields or names is None or names & _ANYTHING:

@@ -64,7 +64,7 @@ def asked_problem(before: str, after: str, instruction: str) -> str:
 
 def _new_problem(before: str, after: str) -> str:
     wrong = [finding for finding in new_findings(before, after) if finding.code in _SERIOUS]
-    return f"The edit brings a problem: {wrong[0].message}." if wrong else ""
+    return f"The edit introduces a problem: {wrong[0].message}." if wrong else ""
 
 
 def _gone(old: ast.Module, new: ast.Module, instruction: str) -> str:
@@ -72,14 +72,14 @@ def _gone(old: ast.Module, new: ast.Module, instruction: str) -> str:
     lost = _lost_calls(old, new)
     gone = sorted(name for name in lost if name not in _WITHOUT_EFFECT and not _names(instruction, name))
     if gone:
-        return f"The call of {gone[0]} would be gone."
+        return f"The call of {gone[0]} would be removed."
     counts = _counts(new)
     doubled = [name for name, count in counts.items() if count > _counts(old)[name] > 0]
     if doubled:
-        return f"{doubled[0]} would be defined once more."
+        return f"{doubled[0]} would be defined twice."
     missing = [name for name in _signatures(old) if name not in counts and not _names(instruction, name)]
     missing = [] if _REORDERS.search(instruction) else missing
-    return f"{missing[0]} would be gone." if missing else ""
+    return f"{missing[0]} would be removed." if missing else ""
 
 
 def _other_signature(old: ast.Module, new: ast.Module, instruction: str) -> str:
@@ -95,18 +95,18 @@ def _silenced(old: ast.Module, new: ast.Module, instruction: str) -> str:
     kept = _docstrings(new)
     for name, docstring in _docstrings(old).items():
         if docstring and name in kept and not kept[name] and "doc" not in instruction.lower():
-            return f"The docstring of {name} would be gone."
+            return f"The docstring of {name} would be removed."
     functions = _functions(new)
     for name, function in _functions(old).items():
         unset = _set_parameters(function) - _set_parameters(functions[name]) if name in functions else set()
         unset = {word for word in unset if word in _read(functions[name]) and not _names(instruction, word)}
         if unset:
-            return f"{min(unset)} would not be set any more."
+            return f"{min(unset)} would no longer be set."
     if _causes(new) < _causes(old) and "from" not in instruction:
-        return "The cause of an error would be another."
+        return "An error would have another cause."
     lost = _raised(old) - _raised(new)
     is_meant = any(_names(instruction, error) for error in lost) or "rais" in instruction.lower()
-    return f"{min(lost)} would not be raised any more." if lost and not is_meant else ""
+    return f"{min(lost)} would no longer be raised." if lost and not is_meant else ""
 
 
 def argument_problem(before: str, after: str, instruction: str) -> str:
@@ -122,7 +122,7 @@ def _shorter_call(old: ast.Module, new: ast.Module, instruction: str) -> str:
         keyword for keyword in _keywords(old) - kept if keyword[0] in called and not _names(instruction, keyword[1])
     )
     lost = [(name, word) for name, word in lost if not any(keyword[0] == name for keyword in kept - _keywords(old))]
-    return f"The argument {lost[0][1]} of {lost[0][0]} would be gone." if lost else ""
+    return f"The argument {lost[0][1]} of {lost[0][0]} would be removed." if lost else ""
 
 
 def _keywords(tree: ast.AST) -> set[tuple[str, str]]:
@@ -136,16 +136,16 @@ def _not_added(old: ast.Module, new: ast.Module, instruction: str) -> str:
         return ""
     gone = sorted(name for name in _lost_calls(old, new) if not _names(instruction, name))
     if gone:
-        return f"The call of {gone[0]} would be gone."
+        return f"The call of {gone[0]} would be removed."
     for name, function in _functions(new).items():
         before = _functions(old).get(name)
         words = {parameter.arg for parameter in parameters(before)} & _read(before) if before else set()
         unread = sorted(word for word in words - _read(function) if not _names(instruction, word))
         if unread:
-            return f"{unread[0]} would not be used any more."
+            return f"{unread[0]} would no longer be used."
     for kind, word in ((ast.Return, "return"), (ast.If, "condition"), (ast.Yield, "yield")):
         if _count(new, kind) < _count(old, kind):
-            return f"A {word} would be gone."
+            return f"A {word} would be removed."
     return ""
 
 
@@ -161,7 +161,7 @@ def _not_asked(old: ast.Module, new: ast.Module, instruction: str) -> str:
     named = [match[1] or match[2] for match in _NAMED.finditer(instruction)]
     missing = [name for name in quoted if name not in was + now]
     missing += [name for name in named if not _names(was, name) and not _names(now, name)]
-    return f"{missing[0]} is not there, and it was asked for." if missing else ""
+    return f"{missing[0]} is missing, although the instruction asks for it." if missing else ""
 
 
 def _set_parameters(function: Function) -> set[str]:

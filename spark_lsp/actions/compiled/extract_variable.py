@@ -123,13 +123,13 @@ def place_of(syntax: Syntax, node: Node) -> ExtractedExpression | Refusal:  # no
     value = syntax.wrap(node).span.text(syntax.text)
     names = {text_of(descendant) for descendant in every(node) if descendant.type == "identifier"}
     if names & _declared(statement, node.start_byte):
-        return Refusal("scope", "It uses what its own statement declares.")
+        return Refusal("scope", "The expression uses a name that its own statement declares.")
     problem = _general_problem(node, rules) or _PROBLEMS[language](node, statement, rules, value)
     if problem:
         return problem
     head, tail = _declaration(language, node, rules)
     if not tail:
-        return Refusal("type", "Its type is not written down here.")
+        return Refusal("type", "The type of the expression is not written in this file.")
     is_plain = node.type == "parenthesized_expression" and node.named_children[0].type != "comma_expression"
     bare = value[1:-1].strip() if is_plain else value
     return ExtractedExpression(
@@ -167,20 +167,20 @@ def _statement(node: Node, rules: GrammarRules) -> Node | Refusal:
     while current.parent is not None:
         parent = current.parent
         if parent.type in rules.blocks:
-            return current if current.id != node.id else Refusal("placement", "This is a statement of its own.")
+            return current if current.id != node.id else Refusal("placement", "The selection is a whole statement.")
         fields = rules.through.get(parent.type)
         is_short = parent.type == "binary_expression" and _operator(parent) in _SHORT
         if fields is None or not (ALL in fields or any(is_field(parent, field, current) for field in fields)):
-            return Refusal("paths", "It is not certain that this is evaluated in its statement, always and once.")
+            return Refusal("paths", "The statement may not evaluate the expression exactly once.")
         is_length = parent.type == "array_expression" and is_field(parent, "length", current)
         if is_length or (is_short and not is_field(parent, "left", current)):
-            return Refusal("paths", "It is not certain that this is evaluated in its statement, always and once.")
+            return Refusal("paths", "The statement may not evaluate the expression exactly once.")
         if _declares_first(parent) or any(
             _may_differ(node, earlier, rules) for earlier in _others(parent, current, rules)
         ):
-            return Refusal("order", "Something is evaluated before it in its statement.")
+            return Refusal("order", "The statement evaluates something else before the expression.")
         current = parent
-    return Refusal("placement", "There is no statement in front of which it could be evaluated.")
+    return Refusal("placement", "There is no statement before which the expression could be evaluated.")
 
 
 def _general_problem(node: Node, rules: GrammarRules) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
@@ -189,23 +189,23 @@ def _general_problem(node: Node, rules: GrammarRules) -> Refusal | None:  # noqa
     if parent is None:
         return Refusal("selection", "There is nothing to name.")
     if parent.type == "expression_statement":
-        return Refusal("placement", "This is a statement of its own.")
+        return Refusal("placement", "The selection is a whole statement.")
     fields = ("function", "left", "name", "type", "macro", "constructor", "declarator", "field")
     if any(is_field(parent, field, node) for field in fields) and parent.type != "binary_expression":
-        return Refusal("placement", "This is no value of its own.")
+        return Refusal("placement", "The selection is not a complete value.")
     is_address = parent.type in {"pointer_expression", "unary_expression", "reference_expression"} and any(
         child.type in {"&", "&mut", "mutable_specifier"} for child in parent.children
     )
     if is_address and node.type not in _CALLS:
-        return Refusal("identity", "Its address is taken, which would be another one.")
+        return Refusal("identity", "The address of the expression is taken, and a variable has another address.")
     if node.type in {"update_expression", "assignment_expression"}:
-        return Refusal("changed", "It changes something.")
+        return Refusal("changed", "The expression changes something.")
     part = (
         parent.type
         in {"selector_expression", "field_expression", "index_expression", "slice_expression"} | rules.places
     )
     if part and node.type in rules.places and not is_field(parent, "index", node):
-        return Refusal("identity", "A part of it is used, and a name of its own may be a copy.")
+        return Refusal("identity", "A part of the value is used, and a variable may be a copy of it.")
     return None
 
 
@@ -221,12 +221,12 @@ def _go_problem(node: Node, _statement: Node, rules: GrammarRules, value: str) -
     if alone:
         return Refusal("type", "The call may return more than one value.")
     if only and node.type in _MANY and parent.type == "expression_list" and _wants_more(parent):
-        return Refusal("type", "It gives two values here.")
+        return Refusal("type", "The expression has two values here.")
     if _operator(node) in {"<<", ">>"} or value == "nil":
-        return Refusal("type", "Its type depends on what is around it.")
+        return Refusal("type", "The type of the expression depends on its surroundings.")
     is_constant = _is_constant(node, rules)
     names = any(descendant.type == "identifier" for descendant in every(node))
-    return Refusal("type", "Its type depends on what is around it.") if is_constant and names else None
+    return Refusal("type", "The type of the expression depends on its surroundings.") if is_constant and names else None
 
 
 def _wants_more(values: Node) -> bool:
@@ -244,23 +244,23 @@ def _rust_problem(  # noqa: PLR0911 - a list of reasons
     if parent is None:
         return None
     if any(child.type == "mutable_specifier" for child in node.children):
-        return Refusal("identity", "It lends something to change, which nothing else may be read beside.")
+        return Refusal("identity", "The expression is a mutable borrow, beside which nothing else may be read.")
     if drops_later(node):
-        return Refusal("identity", "It would live on to the end of the block, and the file says what happens then.")
+        return Refusal("identity", "The value would live until the end of the block, and the file has a destructor.")
     if _GUARDS.search(value):
-        return Refusal("identity", "It may hold a lock or a borrow, which would be held until the end of the block.")
+        return Refusal("identity", "The value may hold a lock or a borrow until the end of the block.")
     if node.type in rules.places and parent.type not in {"arguments", "let_declaration", "field_initializer"}:
-        return Refusal("identity", "It names a place, and giving it a name may move it.")
+        return Refusal("identity", "The expression is a place, and a variable may move its value.")
     called = node.child_by_field_name("function")
     receiver = called.child_by_field_name("value") if called is not None and called.type == "field_expression" else None
     method = called.child_by_field_name("field") if called is not None and receiver is not None else None
     lends = method is None or not _OWNED.fullmatch(text_of(method))
     if receiver is not None and any(descendant.type in _CALLS for descendant in every(receiver)) and lends:
-        return Refusal("identity", "It may borrow from a value that lives only in this statement.")
+        return Refusal("identity", "The expression may borrow from a temporary value of this statement.")
     if node.type in rules.literals and parent.type != "arguments":
-        return Refusal("type", "Its type depends on what is around it.")
+        return Refusal("type", "The type of the expression depends on its surroundings.")
     if any(descendant.type in {"match_pattern", "closure_expression"} for descendant in every(node)):
-        return Refusal("type", "Its type depends on what is around it.")
+        return Refusal("type", "The type of the expression depends on its surroundings.")
     return (
         Refusal("scope", "The condition also binds names.")
         if any(child.type == "let_condition" for child in statement.children)
@@ -271,23 +271,23 @@ def _rust_problem(  # noqa: PLR0911 - a list of reasons
 def _java_problem(node: Node, statement: Node, rules: GrammarRules, value: str) -> Refusal | None:
     parent = node.parent
     if statement.type == "explicit_constructor_invocation":
-        return Refusal("placement", "Nothing can stand in front of a call of this() or super().")
+        return Refusal("placement", "No statement may precede a call of this() or super().")
     if any(part.type == "instanceof_expression" and _binds(part) for part in every(node)):
         return Refusal("scope", "The condition also binds names.")
     if "<>" in value:
-        return Refusal("type", "Its type depends on what is around it.")
+        return Refusal("type", "The type of the expression depends on its surroundings.")
     takes_type = parent is not None and parent.type in {
         "variable_declarator",
         "assignment_expression",
         "return_statement",
     }
     if (takes_type and _is_constant(node, rules)) or _is_in_constant(node, rules):
-        return Refusal("type", "A constant fits smaller types, and a variable does not.")
+        return Refusal("type", "A constant fits into a smaller type, and a variable does not.")
     is_generic = any(
         descendant.type == "method_invocation" and _takes_nothing(descendant) for descendant in every(node)
     )
     if is_generic and (takes_type or (parent is not None and parent.type == "argument_list")):
-        return Refusal("type", "Its type may depend on what is around it.")
+        return Refusal("type", "The type of the expression may depend on its surroundings.")
     return None
 
 
@@ -312,14 +312,14 @@ def _is_in_constant(node: Node, rules: GrammarRules) -> bool:
 def _c_problem(node: Node, statement: Node, _rules: GrammarRules, value: str) -> Refusal | None:
     declarator = node.parent.child_by_field_name("declarator") if node.parent is not None else None
     if declarator is not None and declarator.type == "array_declarator":
-        return Refusal("type", "It fills an array.")
+        return Refusal("type", "The expression initialises an array.")
     if asks_for_lines(node):
-        return Refusal("placement", "The file asks for its line numbers.")
+        return Refusal("placement", "The file uses its line numbers.")
     if is_in_macro(node):
-        return Refusal("paths", "A macro may evaluate it more than once, or not at all.")
+        return Refusal("paths", "A macro may evaluate the expression more than once, or not at all.")
     is_static = any(child.type == "storage_class_specifier" for child in statement.children)
     if statement.type == "case_statement" or "#" in value or is_static:
-        return Refusal("placement", "There is no place for a declaration in front of it.")
+        return Refusal("placement", "There is no place for a declaration before the statement.")
     return None
 
 
@@ -331,22 +331,22 @@ def _cpp_problem(node: Node, statement: Node, rules: GrammarRules, value: str) -
     if _operator(node) in _STREAMS or any(
         descendant.type in {"lambda_expression", "initializer_list"} for descendant in every(node)
     ):
-        return Refusal("type", "Its type depends on what is around it.")
+        return Refusal("type", "The type of the expression depends on its surroundings.")
     if node.type in rules.places and any(part.type in _CALLS for part in every(node)):
-        return Refusal("identity", "It may refer into a value that lives only in this statement.")
+        return Refusal("identity", "The expression may refer to a temporary value of this statement.")
     if names_bit_field(node) or takes_temporaries(parent):
-        return Refusal("type", "No reference can stand for it here.")
+        return Refusal("type", "No reference can replace the expression here.")
     called = node.child_by_field_name("function")
     receiver = (
         called.child_by_field_name("argument") if called is not None and called.type == "field_expression" else None
     )
     if receiver is not None and any(descendant.type in _CALLS for descendant in every(receiver)):
-        return Refusal("identity", "It may refer into a value that lives only in this statement.")
+        return Refusal("identity", "The expression may refer to a temporary value of this statement.")
     if parent.type == "field_expression":
-        return Refusal("identity", "It would live on to the end of the block.")
+        return Refusal("identity", "The value would live until the end of the block.")
     is_joined = parent.type in {"binary_expression", "unary_expression", "condition_clause", "parenthesized_expression"}
     if node.type == "call_expression" and not is_joined:
-        return Refusal("identity", "Its value may be moved from, and a name cannot be.")
+        return Refusal("identity", "The temporary value may be moved from, and a variable may not.")
     return None
 
 

@@ -73,7 +73,7 @@ class AnnotateTypes:
         """Write the missing types one after another; the model sees each when it writes the next."""
         name, all_missing = missing_annotations(target.syntax, target.span.start)
         if target.syntax is None or not all_missing:
-            return Proposal(self.id, (), Reason.EMPTY, "There is no function here that leaves types out.")
+            return Proposal(self.id, (), Reason.EMPTY, "There is no function without types here.")
         known = type_names(target.syntax)
         edits: list[Edit] = []
         usage = Usage()

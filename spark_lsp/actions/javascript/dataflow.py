@@ -58,13 +58,13 @@ def _declaration_problem(piece: Piece, binding: Binding, body: Scope) -> Refusal
     if any(use.access == "declare" for use in outside):
         return Refusal("scope", f"{name} is declared both in the selection and outside.")
     if binding.kind == "var" and loops_around(piece.nodes[0], body.node) and not _is_set_first(piece, binding):
-        return Refusal("changed", f"{name} is a var that keeps its value from one round of the loop to the next.")
+        return Refusal("changed", f"{name} is a var that keeps its value from one iteration of the loop to the next.")
     if not outside:
         return None
     if binding.kind not in {"var", "let", "const"}:
         return Refusal("scope", f"{name} is declared in the selection and used outside.")
     if any(use.node.start_byte < piece.start for use in outside):
-        return Refusal("scope", f"{name} is declared in the selection and named before it.")
+        return Refusal("scope", f"{name} is declared in the selection and used before it.")
     if any(_is_hoisted(use, binding.scope) for use in outside):
         return Refusal("closure", f"{name} is used by a function that the selection may call before it ends.")
     is_captured = any(use.scope.body is not binding.scope.body for use in binding.uses)
@@ -102,7 +102,7 @@ def _passing_problem(piece: Piece, binding: Binding, body: Scope) -> Refusal | N
     """Return why a variable cannot be passed by value; None if it can."""
     name, is_constant = binding.name, binding.is_constant
     if binding.kind in {"type", "module"}:
-        return Refusal("type", f"The type {name} is known in its function only.")
+        return Refusal("type", f"The type {name} exists only in its function.")
     first = min((use.node.start_byte for use in binding.declarations), default=0)
     needs_order = binding.kind in {"let", "const", "class"}
     if needs_order and (first >= piece.start or binding.scope.node.type == "switch_body"):

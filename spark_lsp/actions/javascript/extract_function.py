@@ -114,9 +114,9 @@ def _general_problem(  # noqa: PLR0911 - a list of reasons
     if any(node.has_error for node in piece.nodes):
         return Refusal("unreadable", "The selection does not parse.")
     if any(ancestor.type == "with_statement" for ancestor in ancestors(piece.nodes[0])) or facts.has_eval:
-        return Refusal("scope", "With eval or with, no one can know what a name means.")
+        return Refusal("scope", "The code uses eval or with, so names may mean anything.")
     if any(descendant.type in _AT_THE_TOP for node in piece.nodes for descendant in every(node)):
-        return Refusal("placement", "Imports, exports and namespaces can only stand at the top of a file.")
+        return Refusal("placement", "Imports, exports and namespaces are only allowed at the top level of a file.")
     if facts.jumps_out:
         return Refusal("jump", "A break or continue in the selection jumps out of it.")
     if facts.returns and not leaves:
@@ -124,7 +124,7 @@ def _general_problem(  # noqa: PLR0911 - a list of reasons
     if facts.returns and facts.awaits and _is_caught(piece, body) and not _returns_values(piece):
         return Refusal("jump", "The selection returns a promise in a try, which would then wait for it.")
     if facts.returns and gives:
-        return Refusal("jump", "The selection both returns and declares what is used behind it.")
+        return Refusal("jump", "The selection returns, and declares names that are used after it.")
     if any(node.type in {"formal_parameters", "decorator"} for node in _up_to(piece.nodes[0], body.node)):
         return Refusal("placement", "A parameter's default value is evaluated before the function's body.")
     if not piece.is_expression and body is names.program and _is_script(names):
@@ -145,7 +145,7 @@ def _outer_plan(  # noqa: PLR0911 - a list of reasons
     if facts.this or facts.has_private_names:
         method = _method_around(body)
         if method is None or method.parent is None or method.parent.parent is None:
-            return Refusal("scope", "The selection uses this, which may be no instance of a class here.")
+            return Refusal("scope", "The selection uses this, which may not be an instance of the class here.")
         borrowed = _method_problem(method, names)
         if borrowed:
             return borrowed
@@ -153,7 +153,7 @@ def _outer_plan(  # noqa: PLR0911 - a list of reasons
         is_static = any(child.type == "static" for child in method.children)
         home = names.scopes[method.parent.parent.id]
     if facts.yields and _is_async(body.node):
-        return Refusal("jump", "An async generator hands its values on in its own time.")
+        return Refusal("jump", "An async generator cannot be split, because the timing of its values would change.")
     if any(node.type == "expression_statement" and _is_directive(node) for node in _first_statements(body)):
         return Refusal("placement", "The function has a directive of its own.")
     into = taken(piece, used, body, home)
@@ -174,14 +174,14 @@ def _parameter_types(
         return ()
     hidden = hidden_member(piece, names) if form == "function" else ""
     if hidden:
-        return Refusal("scope", f"{hidden} belongs to its class alone.")
+        return Refusal("scope", f"{hidden} is private to its class.")
     types = tuple(type_of(binding, names.program, piece) for binding in into.parameters)
     if not all(types) or into.fresh:
         missing = next((b.name for b, t in zip(into.parameters, types, strict=True) if not t), "")
-        return Refusal("type", f"The type of {missing or into.fresh[0].name} is not written down.")
+        return Refusal("type", f"The type of {missing or into.fresh[0].name} is not written in the code.")
     narrowed = narrowed_names(body.node, piece)
     name = next((binding.name for binding in into.parameters if binding.name in narrowed), "")
-    return Refusal("type", f"The type of {name} may be narrowed where the selection stands.") if name else types
+    return Refusal("type", f"The type of {name} may be narrowed at the selection.") if name else types
 
 
 def _outer_problem(
@@ -216,14 +216,14 @@ def _arrow_plan(
         None,
     )
     if anchor is None or anchor.type == "import_statement":
-        return Refusal("placement", "There is no place for an arrow function in front of it.")
+        return Refusal("placement", "There is no place for an arrow function before the statement.")
     place = scope_of(names, anchor)
     reachable = set(map(id, place.around()))
     if place.body is not body:
-        return Refusal("placement", "There is no statement in front of it in its own function.")
+        return Refusal("placement", "Its function has no statement before which an arrow function could be declared.")
     hidden = [binding.name for binding in used if id(binding.scope) not in reachable]
     if hidden:
-        return Refusal("scope", f"{hidden[0]} is not known in front of the statement.")
+        return Refusal("scope", f"{hidden[0]} is not available before the statement.")
     if not piece.is_expression and anchor.id != piece.nodes[0].id and declared:
         return Refusal("scope", f"{declared[0].name} is declared here and used outside.")
     problem = closure_problem(piece, used) if piece.syntax.language.name in TYPED else None
@@ -236,7 +236,7 @@ def _arrow_plan(
 
 def _mixed(declared: tuple[Binding, ...]) -> Refusal | None:
     kinds = {binding.kind for binding in declared}
-    return Refusal("placement", "The selection declares names with var and with let that are used behind it.") if (
+    return Refusal("placement", "The selection declares names with var and with let that are used after it.") if (
         "var" in kinds and len(kinds) > 1
     ) else None  # fmt: skip
 

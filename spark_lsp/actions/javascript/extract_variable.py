@@ -42,9 +42,9 @@ def naming_of(piece: Piece) -> Naming | Refusal:  # noqa: PLR0911 - a list of re
         return Refusal("unreadable", "The selection does not parse.")
     if node.type in _ALONE:
         return (
-            Refusal("selection", "This is a name already.")
+            Refusal("selection", "The selection is already a name.")
             if node.type == "identifier"
-            else Refusal("order", "This cannot be evaluated earlier.")
+            else Refusal("order", "The expression cannot be evaluated earlier.")
         )
     names, _body = analysed(piece)
     uses = file_uses(names)
@@ -60,7 +60,7 @@ def naming_of(piece: Piece) -> Naming | Refusal:  # noqa: PLR0911 - a list of re
         if everywhere is not None:
             return everywhere
     if statement is None:
-        return Refusal("placement", "There is no statement in front of which it could be evaluated.")
+        return Refusal("placement", "There is no statement before which the expression could be evaluated.")
     problem = _problem(node, statement, names, uses)
     if problem:
         return problem
@@ -76,9 +76,9 @@ def _name_problem(node: Node, uses: FileUses) -> Refusal | None:
     if parent is None or not gives_its_name(node):
         return None
     if uses.asks_for_names:
-        return Refusal("name", "The function takes its name from where it stands, and the file reads such names.")
+        return Refusal("name", "The function gets its name from its place, and the file reads such names.")
     is_named_already = parent.type in {"variable_declarator", "assignment_expression"}
-    return Refusal("name", "The function takes its name from where it stands.") if is_named_already else None
+    return Refusal("name", "The function gets its name from its place.") if is_named_already else None
 
 
 def _type_problem(node: Node, uses: FileUses) -> Refusal | None:
@@ -86,7 +86,7 @@ def _type_problem(node: Node, uses: FileUses) -> Refusal | None:
     problem = expression_problem(node)
     if problem is not None or not is_expected(node) or keeps_type(node, uses):
         return problem
-    return Refusal("type", "The expression takes its type from where it stands.")
+    return Refusal("type", "The type of the expression depends on its place.")
 
 
 def edits_of(naming: Naming, name: str) -> tuple[Edit, ...]:
@@ -150,7 +150,7 @@ def _unwrapped(node: Node, value: str) -> str:
 def _problem(node: Node, statement: Node, names: FileScopes, uses: FileUses) -> Refusal | None:
     """Return why an expression cannot be evaluated before its statement; None if it can."""
     if not comes_first(node, statement, uses):
-        return Refusal("order", "It is not certain that this is evaluated first in its statement, always and once.")
+        return Refusal("order", "The statement may not evaluate the expression first and exactly once.")
     return _unknown_at(node, statement, names, uses)
 
 
@@ -161,7 +161,7 @@ def _unknown_at(node: Node, statement: Node, names: FileScopes, uses: FileUses) 
         first = min((use.node.start_byte for use in binding.declarations), default=0)
         is_late = binding.kind in {"let", "const", "class"} and first >= statement.start_byte
         if id(binding.scope) not in reachable or is_late or binding.scope.node.type == "switch_body":
-            return Refusal("scope", f"{binding.name} is not known in front of the statement.")
+            return Refusal("scope", f"{binding.name} is not available before the statement.")
     return None
 
 

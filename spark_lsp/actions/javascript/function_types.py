@@ -30,12 +30,12 @@ def result_problem(  # noqa: PLR0911 - a list of reasons
 ) -> Refusal | None:
     """Return why the result of a piece would have another type; None if it keeps its type."""
     if _calls_itself(piece, body):
-        return Refusal("type", "The function calls itself and says no type for its result.")
+        return Refusal("type", "The function calls itself and declares no result type.")
     if any(_asks(node) for top in piece.nodes for node in every(top)):
-        return Refusal("type", "What a yield gives has no type of its own in a new function.")
+        return Refusal("type", "The value of a yield has no type in a new function.")
     if piece.is_expression:
         if _is_alias_of_a_check(piece.nodes[0], uses):
-            return Refusal("type", "The expression tells a type, which the result of a function would not.")
+            return Refusal("type", "The expression narrows a type, which the result of a function would not.")
         return _value_problem(piece.nodes[0], uses, is_expected=is_expected(piece.nodes[0]))
     if returns:
         return_type = body.child_by_field_name("return_type")
@@ -74,14 +74,14 @@ def _declared_problem(binding: Binding, piece: Piece, count: int) -> Refusal | N
         return _annotated_problem(binding.name, annotation, value, piece, count)
     checked = any(is_in_condition(use.node) for use in binding.uses if not piece.holds(use.node))
     if checked and (holder.type != "variable_declarator" or (value is not None and tells_a_type(value))):
-        return Refusal("type", f"{binding.name} tells the type of something else, which a result would not.")
+        return Refusal("type", f"{binding.name} narrows the type of another value, which a function result would not.")
     if binding.kind == "const":
         if value is not None and (has_literal(value) or _makes_symbol(value)):
-            return Refusal("type", f"{binding.name} has a type of its own, which a function would not return.")
+            return Refusal("type", f"{binding.name} has a unique type, which a function would not return.")
     elif value is None or value.type in {"null", "undefined"}:
-        return Refusal("type", f"The type of {binding.name} follows from what it is given later.")
+        return Refusal("type", f"The type of {binding.name} is inferred from later assignments.")
     if value is not None and value.type == "array" and not value.named_child_count:
-        return Refusal("type", f"The type of {binding.name} follows from what is put into it later.")
+        return Refusal("type", f"The type of {binding.name} is inferred from values that are added later.")
     return None
 
 
@@ -118,23 +118,23 @@ def closure_problem(piece: Piece, used: Sequence[Binding]) -> Refusal | None:
         is_empty = value is not None and value.type == "array" and not value.named_child_count
         is_open = is_variable and node is None and (value is None or value.type in {"null", "undefined"} or is_empty)
         if is_open:
-            return Refusal("type", f"The type of {binding.name} follows from what it is given later.")
+            return Refusal("type", f"The type of {binding.name} is inferred from later assignments.")
         is_written = any(use.writes and piece.holds(use.node) for use in binding.uses)
         if is_written and is_variable and value is None:
             return Refusal("type", f"TypeScript would not see that {binding.name} gets its value.")
         is_plain = text_of(node) in _WIDE if node is not None else value is not None and value.type in PRIMITIVES
         if not binding.is_constant and not is_plain:
-            return Refusal("type", f"The type of {binding.name} may be narrowed where the selection stands.")
+            return Refusal("type", f"The type of {binding.name} may be narrowed at the selection.")
     return None
 
 
 def _value_problem(value: Node, uses: FileUses, *, is_expected: bool) -> Refusal | None:
     is_literal = value.type in PRIMITIVES and (is_expected or value.type not in {"true", "false"})
     if _makes_symbol(value):
-        return Refusal("type", "A symbol has a type of its own, which a function would not return.")
+        return Refusal("type", "A symbol has a unique type, which a function would not return.")
     keeps = not is_literal and keeps_type(value, uses, is_inner=_is_name(value))
     if not keeps and (is_expected or is_literal or _is_name(value)):
-        return Refusal("type", "The result has the type of a literal, or takes it from where it stands.")
+        return Refusal("type", "The result has a literal type, or its type depends on its place.")
     return None
 
 

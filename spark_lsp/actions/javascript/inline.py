@@ -151,16 +151,16 @@ def _declaration_problem(inlining: Inlining, declarator: Node) -> Refusal | None
         return Refusal("unreadable", "The declaration does not parse.")
     annotation = declarator.child_by_field_name("type")
     if annotation is not None and text_of(annotation).lstrip(": ") != _SAYS_TYPE.get(value.type, ""):
-        return Refusal("type", f"The type that {name} is given would be lost.")
+        return Refusal("type", f"The annotated type of {name} would be lost.")
     if becomes_directive(statement):
-        return Refusal("placement", "The string behind the declaration would become a directive.")
+        return Refusal("placement", "The string after the declaration would become a directive.")
     reads = [use for use in binding.uses if use.access != "declare"]
     if not reads:
         return Refusal("paths", f"{name} is never used.")
     if any(_is_within(use.node, value) for use in reads):
         return Refusal("scope", f"{name} is used in its own value.")
     if any(use.node.start_byte < statement.start_byte for use in reads):
-        return Refusal("scope", f"{name} is named before its declaration.")
+        return Refusal("scope", f"{name} is used before its declaration.")
     return None
 
 
@@ -187,7 +187,7 @@ def _use_problem(inlining: Inlining, names: FileScopes) -> Refusal | None:
         return Refusal("identity", f"{name} is used {len(nodes)} times, and its value may not be the same each time.")
     is_next = following is not None and all(_is_within(node, following) for node in nodes)
     if own or following is None or not is_next or not comes_first(nodes[0], following, uses, level):
-        return Refusal("order", f"Something may happen between the declaration of {name} and its use.")
+        return Refusal("order", f"Code between the declaration of {name} and its use may have an effect.")
     return None
 
 
@@ -225,15 +225,15 @@ def _place_problem(  # noqa: PLR0911 - a list of reasons
     """Return why the value cannot replace a use; None if it can."""
     name, value, parent = inlining.binding.name, inlining.value, use.node.parent
     if parent is None or parent.type.startswith(("jsx_opening", "jsx_closing", "jsx_self")):
-        return Refusal("placement", f"{name} names an element.")
+        return Refusal("placement", f"{name} is the name of a JSX element.")
     if parent.type in {"export_specifier", "type_query", "nested_type_identifier", "nested_identifier"}:
         return Refusal("type", f"{name} is exported, or used in a type.")
     if _is_called(parent, use.node):
         called = _unwrapped(value)
         if called.type in {"member_expression", "subscript_expression"}:
-            return Refusal("placement", f"{name} is called, and as a method it would be called on another object.")
+            return Refusal("placement", f"{name} is called, and as a method it would have another this.")
         if text_of(called) == "eval":
-            return Refusal("scope", f"{name} is called, and eval by its own name sees the names around it.")
+            return Refusal("scope", f"{name} is called, and a direct eval can see the names around it.")
     if parent.type == "unary_expression" and any(child.type == "delete" for child in parent.children):
         return Refusal("placement", f"{name} is deleted.")
     if inlining.syntax.language.name in TYPED:
@@ -242,7 +242,7 @@ def _place_problem(  # noqa: PLR0911 - a list of reasons
             return problem
     is_maker = value.type in FUNCTIONS or value.type == "class"
     if is_maker and value.child_by_field_name("name") is None and uses.asks_for_names:
-        return Refusal("name", f"{name} gives its function its name, and the file reads such names.")
+        return Refusal("name", f"{name} names its function, and the file reads function names.")
     hidden = _hidden(inlining, use, uses)
     return Refusal("scope", f"{hidden} means something else where {name} is used.") if hidden else None
 
@@ -258,7 +258,7 @@ def _type_problem(inlining: Inlining, use: Use) -> Refusal | None:
     if inner.type in PRIMITIVES and (is_compared or is_chosen or parent is None or parent.type == "switch_case"):
         return Refusal("type", f"{name} is compared, and TypeScript would compare the literals.")
     if inner.type in {"object", "array"} and is_expected(node):
-        return Refusal("type", f"The value of {name} would take its type from where it is used.")
+        return Refusal("type", f"The type of the value of {name} would depend on its use.")
     is_plain = inner.type in {"identifier", "this", *PRIMITIVES}
     others = [
         other_use for other_use in inlining.binding.uses if other_use.access != "declare" and other_use is not use

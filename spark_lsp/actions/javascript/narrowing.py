@@ -26,18 +26,18 @@ _CHAINS: Final = frozenset(("member_expression", "subscript_expression"))
 def expression_problem(node: Node) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
     """Return why a TypeScript expression cannot be evaluated on its own, before its statement."""
     if is_read_by_the_compiler(node):
-        return Refusal("type", "TypeScript reads the literal here.")
+        return Refusal("type", "TypeScript needs the literal here.")
     if _is_part_of_a_constant(node):
-        return Refusal("type", "Only a literal can be taken as const.")
+        return Refusal("type", "Only a literal can be declared as const.")
     if _is_asserted(node):
-        return Refusal("type", "What a function asserts is told of the expression where it stands.")
+        return Refusal("type", "An assertion function narrows the type of the expression in place.")
     if _is_open(node):
-        return Refusal("type", "The type of the variable follows from what it is given later.")
+        return Refusal("type", "The type of the variable is inferred from later assignments.")
     is_typeof = node.type == "unary_expression" and any(child.type == "typeof" for child in node.children)
     if is_in_condition(node) or (is_typeof and node.parent is not None and node.parent.type == "binary_expression"):
-        return Refusal("type", "The condition narrows a type, which it would not do from elsewhere.")
+        return Refusal("type", "The condition narrows a type, which it would not do in another place.")
     if any(_lacks_types(maker) for maker in _made(node)):
-        return Refusal("type", "The types of its parameters come from what takes the function.")
+        return Refusal("type", "The types of the function's parameters are inferred from its place.")
     return None
 
 
@@ -67,17 +67,17 @@ def type_problem(piece: Piece, body: Node) -> Refusal | None:
 def _statements_problem(piece: Piece, body: Node) -> Refusal | None:
     """Return which narrowing by statements is lost for the code after them if they become a call."""
     if ends(piece.nodes) and not facts_of(piece.nodes).returns:
-        return Refusal("type", "What comes behind it is never reached, which would no longer be seen.")
+        return Refusal("type", "TypeScript would no longer see that the code after it is unreachable.")
     if _may_never_return(piece):
-        return Refusal("type", "A call that never returns tells TypeScript what is not reached.")
+        return Refusal("type", "TypeScript infers unreachable code from a call that never returns.")
     behind = _plain(text_of(body)[piece.end - body.start_byte :] if text_of(body).isascii() else text_of(body))
     for guard in (*_guards_that_leave(piece.nodes), *_asserted(piece.nodes, piece.syntax.tree.root_node)):
         for text in (*_chains(guard), *_words((guard,))):
             if re.search(rf"(?<![\w$.]){re.escape(text)}(?![\w$])", behind):
-                return Refusal("type", f"The selection narrows the type of {text}, which is used behind it.")
+                return Refusal("type", f"The selection narrows the type of {text}, which is used after it.")
     for target in _assigned_chains_in(piece.nodes):
         if _plain(text_of(target)) in behind:
-            return Refusal("type", f"The selection narrows the type of {text_of(target)}, which is used behind it.")
+            return Refusal("type", f"The selection narrows the type of {text_of(target)}, which is used after it.")
     return None
 
 

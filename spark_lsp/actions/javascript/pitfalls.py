@@ -41,18 +41,18 @@ _PLAIN_PARAMETERS: Final = frozenset(("identifier", "required_parameter", "optio
 def selection_problem(piece: Piece, names: FileScopes) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
     """Return why a selection cannot move at all; None if it may."""
     if has_with(names):
-        return Refusal("scope", "With with, no one can know what a name means.")
+        return Refusal("scope", "The file uses with, so names may mean anything.")
     if any(_is_misread(node) for top in piece.nodes for node in (top, *ancestors(top), *every(top))):
-        return Refusal("unreadable", "An await in front of parentheses reads like a call here.")
+        return Refusal("unreadable", "The parser may read the await before parentheses as a call.")
     unclear = next((text_of(node) for top in piece.nodes for node in _names_in(top) if is_unclear(node, names)), "")
     if unclear:
-        return Refusal("scope", f"{unclear} names two variables here.")
+        return Refusal("scope", f"{unclear} stands for two variables here.")
     if any(parent.type == "ambient_declaration" for parent in ancestors(piece.nodes[0])):
-        return Refusal("placement", "A declaration of what exists elsewhere holds no statements.")
+        return Refusal("placement", "An ambient declaration contains no statements.")
     if any(is_directive(node) for node in piece.nodes):
-        return Refusal("placement", "A directive holds for the function in which it stands.")
+        return Refusal("placement", "A directive applies only to its own function.")
     if piece.is_expression and _is_called_as_method(piece.nodes[0]):
-        return Refusal("placement", "It is called, and as a method it would be called on another object.")
+        return Refusal("placement", "The expression is called, and as a method it would have another this.")
     return None
 
 
@@ -60,15 +60,15 @@ def function_problem(piece: Piece, names: FileScopes) -> Refusal | None:
     """Return why a selection cannot become a function; call ``selection_problem`` first."""
     node = piece.nodes[0]
     if piece.is_expression and any(_is_constructor(child, parent) for child, parent in _upwards(node)):
-        return Refusal("placement", "It names what new makes an object of.")
+        return Refusal("placement", "The expression is the constructor in a new expression.")
     if piece.is_expression and gives_its_name(node):
-        return Refusal("name", "The function takes its name from where it stands.")
+        return Refusal("name", "The function gets its name from its place.")
     if any(text_of(name) == "eval" for top in piece.nodes for name in _names_in(top)):
-        return Refusal("scope", "eval by its own name sees the names around it.")
+        return Refusal("scope", "A direct eval can see the names around it.")
     if _shares_arguments(piece):
-        return Refusal("changed", "The selection changes a parameter that arguments shows as well.")
+        return Refusal("changed", "The selection changes a parameter that arguments also shows.")
     if _hides_a_factory(piece, names):
-        return Refusal("scope", "JSX calls what the selection declares by a name that is not written there.")
+        return Refusal("scope", "JSX may call a function that the selection declares.")
     return _unready_class(piece)
 
 
@@ -85,7 +85,7 @@ def order_problem(body: Node, names: FileScopes) -> Refusal | None:
         if _is_async_maker(use.node)
     }
     if any(_starts_a_task(node, makers) for node in every(body)):
-        return Refusal("order", "Another task may be on its way here, and would go on before the selection does.")
+        return Refusal("order", "Another task may be pending here, and would run before the selection continues.")
     return None
 
 
@@ -97,7 +97,7 @@ def constructor_problem(piece: Piece, body: Node) -> Refusal | None:
     for node in (node for top in piece.nodes for node in every(top)):
         target = node.child_by_field_name("left") if node.type == "assignment_expression" else None
         if node.type == "super" or (target is not None and text_of(target).startswith("this.")):
-            return Refusal("type", "TypeScript would not see that the constructor gives the object its properties.")
+            return Refusal("type", "TypeScript would not see that the constructor sets the properties.")
     return None
 
 
@@ -202,9 +202,9 @@ def becomes_directive(removed: Node) -> bool:
 def binding_problem(binding: Binding, names: FileScopes) -> Refusal | None:
     """Return why not all places of a name can be known; None if they can."""
     if has_with(names):
-        return Refusal("scope", "With with, no one can know what a name means.")
+        return Refusal("scope", "The file uses with, so names may mean anything.")
     if binding.name in unclear_names(names):
-        return Refusal("scope", f"{binding.name} names two variables here.")
+        return Refusal("scope", f"{binding.name} stands for two variables here.")
     return None
 
 
@@ -312,7 +312,7 @@ def _unready_class(piece: Piece) -> Refusal | None:
         own = holder.child_by_field_name("name") if holder.type in CLASSES else None
         if own is None or text_of(own) not in words or not _runs_when_made(holder):
             continue
-        return Refusal("unbound", f"{text_of(own)} may not be ready yet where the selection runs.")
+        return Refusal("unbound", f"{text_of(own)} may not be initialised when the selection runs.")
     return None
 
 

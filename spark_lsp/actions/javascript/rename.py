@@ -37,14 +37,14 @@ def renaming_of(syntax: Syntax, offset: int) -> Renaming | Refusal:  # noqa: PLR
     if binding is None:
         return Refusal("selection", "There is no name of this file here.")
     if binding.scope is names.program or binding.kind in {"import", "type", "module"}:
-        return Refusal("owner", f"{binding.name} is no local: other files may use it.")
+        return Refusal("owner", f"{binding.name} is not local: other files may use it.")
     problem = binding_problem(binding, names)
     if problem:
         return problem
     if any(_is_exported(use.node) for use in binding.declarations):
-        return Refusal("owner", f"{binding.name} is exported: code elsewhere may use it.")
+        return Refusal("owner", f"{binding.name} is exported: other code may use it.")
     if any(name_use.name == "eval" and name_use.binding is None for name_use in names.uses):
-        return Refusal("scope", "With eval, no one can know what a name means.")
+        return Refusal("scope", "The file uses eval, so names may mean anything.")
     if any(_is_property(use.node) for use in binding.declarations):
         return Refusal("owner", f"{binding.name} is a property of the class as well.")
     is_maker = binding.kind in {"function", "class", "self"} or any(_names_function(use.node) for use in binding.uses)

@@ -82,7 +82,7 @@ class AnnotateTypes:
             if text:
                 edits.append(missing.edit(text))
         if not edits:
-            return Proposal(self.id, (), Reason.EMPTY, f"Nothing is certain about the types of {function.name}.", usage)
+            return Proposal(self.id, (), Reason.EMPTY, f"No type of {function.name} is certain.", usage)
         if not await asyncio.to_thread(is_faithful, source, edits):
             return refused(self.id, Refusal("unfaithful", "The types would change more than annotations."))
         return Proposal(self.id, tuple(edits), usage=usage)
@@ -115,7 +115,7 @@ def _problem(source: Source, function: Function, missing: MissingAnnotation, tex
     if name is None:
         return ""
     if text == "None":
-        return f"Nothing can be handed over as {name[0]}."
+        return f"Nothing can be passed as {name[0]}."
     default, annotation = _default_of(begun_function[0], name[0])
     if default is not None and annotation is not None:
         is_right = fits(default, annotation, plain_classes(tree), kinds_of(tree, *begun_function))

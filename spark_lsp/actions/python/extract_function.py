@@ -30,7 +30,7 @@ from spark_lsp.text.edit import Edit, apply_edits
 
 TOO_SMALL: Final = frozenset({"identifier", "integer", "float", "string", "true", "false", "none"})
 NO_SELECTION: Final = Refusal("selection", "The selection is neither whole statements nor one expression.")
-UNFAITHFUL: Final = Refusal("unfaithful", "The selection cannot be moved without a change of what it does.")
+UNFAITHFUL: Final = Refusal("unfaithful", "Moving the selection would change what it does.")
 
 
 class ExtractFunction:

@@ -167,7 +167,7 @@ class _Planner:
         if not self._before:
             return Refusal("paths", "The selection runs later than the code around it, or never.", is_local=True)
         if not self._inside:
-            return Refusal("selection", "The selection does nothing that could be a function.")
+            return Refusal("selection", "The selection has no code for a function.")
         return None
 
     def _statement_kinds(self) -> Refusal | None:
@@ -178,14 +178,14 @@ class _Planner:
         first = body[0] if isinstance(body, list) and body else None
         if first is self._piece.nodes[0] and isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
             return Refusal(
-                "placement", "The selection holds the documentation of the function around it.", is_local=True
+                "placement", "The selection contains the docstring of the enclosing function.", is_local=True
             )
         return None
 
     def _statement_kind(self, node: ast.AST) -> Refusal | None:
         """Refuse a statement that a function cannot contain, or not in that place."""
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
-            return Refusal("placement", "The selection holds an import from __future__, which begins the file.")
+            return Refusal("placement", "The selection contains an import from __future__, which must begin the file.")
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
             return Refusal("scope", "The selection imports every name of a module.")
         if self._is_module and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -202,7 +202,7 @@ class _Planner:
         for node in own:
             if isinstance(node, ast.Break | ast.Continue) and not self._has_loop(node):
                 word = "break" if isinstance(node, ast.Break) else "continue"
-                return Refusal("jump", f"The selection holds a {word} of a loop around it.", is_local=True)
+                return Refusal("jump", f"The selection contains a {word} of an outer loop.", is_local=True)
         if not self._has_return() or not self._ends or self._is_last():
             return None
         return Refusal("jump", "Some paths through the selection return and others continue.", is_local=True)
@@ -239,9 +239,9 @@ class _Planner:
         for node in nodes_of(self._scope):
             name = named_by(node)
             if id(node) in own and name in frames:
-                return Refusal("reflection", f"The selection uses {name}, which sees where it is called.")
+                return Refusal("reflection", f"The selection uses {name}, which inspects its caller.")
             if id(node) in own and isinstance(node, ast.keyword) and node.arg == "stacklevel":
-                return Refusal("reflection", "The selection uses stacklevel, which counts the calls around it.")
+                return Refusal("reflection", "The selection uses stacklevel, which counts the calling frames.")
         return None
 
     def _reads_code(self) -> Refusal | None:
@@ -291,7 +291,7 @@ class _Planner:
             names = target_names([target for target in targets if target is not None]) - kept
             is_assignment = isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr)
             if names and is_assignment and has_lifetime(self._source, getattr(node, "value", None)):
-                return Refusal("lifetime", f"{min(names)} may hold something that is closed or removed when it dies.")
+                return Refusal("lifetime", f"{min(names)} may hold an object that is closed when it is finalized.")
         return None
 
     def _declared(self) -> Refusal | None:
@@ -301,19 +301,19 @@ class _Planner:
                     "scope", f"The selection declares {node.names[0]} for the whole function.", is_local=True
                 )
         for name in sorted(self._bound & self._names.nonlocals):
-            return Refusal("scope", f"The selection assigns {name}, which belongs to a function around.", is_local=True)
+            return Refusal("scope", f"The selection assigns {name}, which belongs to an outer function.", is_local=True)
         touched = self._bound | self._read
         for name, owner in [*((name, self._scope) for name in sorted(self._names.local)), *self._outer_names()]:
             if name in touched and name in names_of(owner).written:
                 return Refusal(
-                    "closure", f"{name} is changed by a function within, which a copy would not see.", is_local=True
+                    "closure", f"{name} is changed by an inner function, which a copy would not see.", is_local=True
                 )
         if self._is_module:
             for name in sorted(self._bound & self._names.written_globals):
                 return Refusal("closure", f"{name} is changed by a function of the module while the selection runs.")
             for name in sorted(self._bound):
                 if name.startswith("__") and name.endswith("__"):
-                    return Refusal("owner", f"The selection assigns {name}, which others read from the module.")
+                    return Refusal("owner", f"The selection assigns {name}, which other code reads from the module.")
         return None
 
     def _taken_away(self) -> Refusal | None:
@@ -340,7 +340,7 @@ class _Planner:
         lost = (self._bound - self._names.globals) & self._flow.live(outside)
         for name in sorted(lost):
             return Refusal(
-                "changed", f"{name} is read where an error or return in the selection leads, and would be lost there."
+                "changed", f"{name} is read after an error or return in the selection, and its value would be lost."
             )
         return None
 
@@ -354,7 +354,7 @@ class _Planner:
             if is_loop_name and point.name in self._loop_names():
                 return Refusal(
                     "closure",
-                    f"A function made in the selection reads {point.name} of the loop around.",
+                    f"A function defined in the selection reads {point.name} of the outer loop.",
                     is_local=True,
                 )
             if point.kind != "capture":
@@ -362,13 +362,13 @@ class _Planner:
             if point.inside and point.name in outer and self._may_change(point.name, outer[point.name]):
                 return Refusal(
                     "closure",
-                    f"A function made in the selection reads {point.name}, which a function around may change.",
+                    f"A function defined in the selection reads {point.name}, which an outer function may change.",
                     is_local=True,
                 )
             if point.inside and point.name in rebound and point.name in self._names.local:
                 return Refusal(
                     "closure",
-                    f"A function made in the selection reads {point.name}, which is assigned again behind it.",
+                    f"A function defined in the selection reads {point.name}, which is assigned again after it.",
                     is_local=True,
                 )
             if (
@@ -378,7 +378,7 @@ class _Planner:
             ):
                 return Refusal(
                     "closure",
-                    f"A function made before the selection reads {point.name}, which the selection assigns.",
+                    f"A function defined before the selection reads {point.name}, which the selection assigns.",
                     is_local=True,
                 )
         return None
@@ -394,7 +394,7 @@ class _Planner:
             is_bound = any(point.name == name and point.kind == "bind" for point in elsewhere)
             is_read = any(point.name == name and point.kind in {"use", "capture"} for point in elsewhere)
             if is_read and not is_bound and name not in given_names(self._scope):
-                return Refusal("scope", f"{name} is read outside the selection, and only assigned in it.")
+                return Refusal("scope", f"{name} is read outside the selection, but only assigned inside it.")
         return None
 
     def _doubts(self, parameters: set[str], needed: set[str], results: set[str]) -> Iterator[Refusal | None]:
@@ -415,11 +415,11 @@ class _Planner:
             if name in unbound:
                 yield Refusal("unbound", f"{name} may have no value when the selection ends.")
         if results and self._piece.is_expression:
-            yield Refusal("scope", f"The selection assigns {min(results)}, which is read behind it.")
+            yield Refusal("scope", f"The selection assigns {min(results)}, which is read after it.")
         is_interrupted = any(waits(node) or isinstance(node, ast.Yield | ast.YieldFrom) for node in self._walk())
         for name in sorted(parameters & outer.keys()):
             if is_interrupted and self._may_change(name, outer[name]):
-                yield Refusal("changed", f"{name} may be changed by the function around while the selection waits.")
+                yield Refusal("changed", f"{name} may be changed by the outer function while the selection awaits.")
 
     def _is_set(self, name: str, owner: Scope) -> bool:
         """Whether a name of an outer function always has a value when this function runs."""

@@ -13,7 +13,7 @@ from spark_lsp.actions.refusal import NOT_READ, TOO_DEEP, Refusal
 from spark_lsp.text.syntax import Node
 
 NO_VARIABLE: Final = Refusal("selection", "There is no variable here.")
-UNFAITHFUL: Final = Refusal("unfaithful", "The value cannot stand where the name stands.")
+UNFAITHFUL: Final = Refusal("unfaithful", "The value cannot replace the name.")
 
 
 class InlineVariable:

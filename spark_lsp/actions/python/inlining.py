@@ -160,19 +160,19 @@ class _Way:
             return None
         if not has_lifetime(self.source, self.value.node):
             return None
-        return Refusal("lifetime", f"{name} may hold something that is closed or removed when it dies.")
+        return Refusal("lifetime", f"{name} may hold an object that is closed when it is finalized.")
 
     def _misread(self, name: str, number: int) -> Refusal | None:
         point = self.flow.points[number]
         if point.kind == "capture":
-            return Refusal("closure", f"{name} is read by a function within, which runs later.", is_local=True)
+            return Refusal("closure", f"{name} is read by an inner function, which runs later.", is_local=True)
         if not isinstance(point.node, ast.Name) or not len(self.source.span(point.node)):
-            return Refusal("placement", f"{name} is read in a place that cannot be told.")
+            return Refusal("placement", f"{name} is read in an unknown place.")
         if name not in self.flow.definitely_assigned([number]):
             return Refusal("unbound", f"{name} may have no value where it is read.")
         is_in_text = any(isinstance(parent, ast.JoinedStr) for _child, parent in self.source.around(point.node))
         if is_in_text and not _NOT_IN_FSTRINGS.isdisjoint(self.source.text_of(self.value.node)):
-            return Refusal("placement", f"{name} is read in an f-string, where not every Python takes its value.")
+            return Refusal("placement", f"{name} is read in an f-string, where not every Python allows its value.")
         hidden = loop_names(self.source, point.node, self.scope) & self.value.reads
         return Refusal("scope", f"{min(hidden)} means something else where {name} is read.") if hidden else None
 
@@ -202,11 +202,11 @@ class _Way:
             return None
         passed = onwards(self.flow, self.binds[0], self.uses)
         if EXIT in passed or not passed.isdisjoint(starts):
-            return Refusal("paths", f"The value of {name} would not be evaluated on every way.")
+            return Refusal("paths", f"The value of {name} would not be evaluated on every path.")
         blocked = {*self.uses, *starts}
         first = [n for n in self.uses if n in self.flow.reached(self.binds, without=blocked - {n})]
         if {points[n].guard for n in first} != {points[n].guard for n in self.binds}:
-            return Refusal("order", f"{name} is read where errors are handled in another way.")
+            return Refusal("order", f"{name} is read where other error handlers apply.")
         before = self.flow.reached(self.binds, without=blocked) & self.flow.reaching(first, without=starts)
         return overtakes(self.value, self._foreign(before), self.flow, self.source, self.names)
 
@@ -236,11 +236,11 @@ def _unfit(source: Source, statement: ast.stmt, names: ScopeNames, name: str) ->
     value = getattr(statement, "value", None)
     inner = list(ast.walk(value)) if isinstance(value, ast.expr) else []
     if name in names.written:
-        return Refusal("closure", f"{name} is assigned by a function within.", is_local=True)
+        return Refusal("closure", f"{name} is assigned by an inner function.", is_local=True)
     if not starts_line(text, span.start) or (rest and not rest.startswith("#")):
         return Refusal("placement", f"The assignment of {name} shares its line with another statement.")
     if any(isinstance(node, ast.Yield | ast.YieldFrom | ast.NamedExpr) for node in inner):
-        return Refusal("paths", f"The value of {name} does more than be a value.")
+        return Refusal("paths", f"The value of {name} is more than a plain value.")
     return None
 
 

@@ -49,7 +49,7 @@ def renaming_of(source: Source, name: ast.Name) -> Renaming | Refusal:
         point for point in control_flow_of(scope).points if point.name == name.id and point.kind in {"bind", "unbind"}
     ]
     if not all(isinstance(point.node, ast.Name) for point in points) or name.id in names_of(scope).written:
-        return Refusal("assignment", f"{name.id} is not only assigned by statements.")
+        return Refusal("assignment", f"{name.id} is also bound by something other than an assignment.")
     reader = variable_reader(source, scope, ast.walk(scope)) or code_reader(source, scope)
     if reader is not None:
         return reader
@@ -57,7 +57,7 @@ def renaming_of(source: Source, name: ast.Name) -> Renaming | Refusal:
     mine = [node for node in uses if owner_of(source, node) is scope and not _is_loop_name(source, node, scope)]
     places = tuple(sorted({source.span(node) for node in mine}))
     if not all(len(place) for place in places) or len(places) != len(mine):
-        return Refusal("placement", f"{name.id} is used where its place is not known.")
+        return Refusal("placement", f"{name.id} is used in an unknown place.")
     return Renaming(source, name.id, places, _first_value(source, mine))
 
 

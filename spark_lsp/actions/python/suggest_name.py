@@ -29,7 +29,7 @@ class SuggestName:
         function = function_around(target, raw) if raw is not None else None
         if raw is None or function is None or raw.text is None:
             return ""
-        return f"Suggest another name for {raw.text.decode()}" if is_assigned(function, raw.text) else ""
+        return f"Suggest a better name for {raw.text.decode()}" if is_assigned(function, raw.text) else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Find every place, request the name, and prove that nothing else changed."""
@@ -46,7 +46,7 @@ class SuggestName:
         if not await asyncio.to_thread(renaming.is_faithful, name):
             return refused(
                 self.id,
-                Refusal("unfaithful", f"{renaming.old} cannot be renamed without a change of what the function does."),
+                Refusal("unfaithful", f"Renaming {renaming.old} would change what the function does."),
             )
         return Proposal(self.id, renaming.edits(name), usage=usage)
 

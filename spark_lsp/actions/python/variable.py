@@ -141,7 +141,7 @@ def _outlives(source: Source, statement: ast.stmt, flow: DataFlow, node: ast.exp
     )
     if is_last and not isinstance(piece.scope, ast.Module):
         return None
-    return Refusal("lifetime", "The selection may make something that is closed or removed when it dies.")
+    return Refusal("lifetime", "The selection may create an object that is closed when it is finalized.")
 
 
 def _is_kept(target: ast.expr, scope: ast.AST) -> bool:
@@ -164,9 +164,9 @@ def _unfit(source: Source, piece: Piece, node: ast.expr) -> Refusal | None:
     rules = (
         (isinstance(piece.scope, ast.ClassDef), "is in the body of a class, where a name becomes an attribute"),
         (isinstance(piece.scope, ast.Lambda), "is in a lambda, which holds no statements"),
-        (isinstance(node, ast.NamedExpr), "has a name already"),
+        (isinstance(node, ast.NamedExpr), "is already a name"),
         (is_in_annotation(source, node), "is part of a type"),
-        (is_elif, "is the condition of an elif, which no statement can stand before"),
+        (is_elif, "is the condition of an elif, before which no statement is allowed"),
         (is_alone, "is a statement of its own"),
         (not starts_line(source.text, start), "shares its line with another statement"),
     )
@@ -192,7 +192,7 @@ def _misplaced(
         return Refusal("paths", "The selection runs later than the code around it, or never.", is_local=True)
     for start in starts:
         if misses(flow, start, goals):
-            return Refusal("paths", "The selection is evaluated on some ways only.", is_local=True)
+            return Refusal("paths", "The selection is evaluated only on some paths.", is_local=True)
         between = onwards(flow, start, goals) & flow.reaching(goals, without=starts)
         refusal = overtakes(value, between, flow, source, names)
         if refusal:

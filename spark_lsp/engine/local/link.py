@@ -22,8 +22,8 @@ from spark_lsp.errors import EngineFailed, EngineProtocolError, SparkError
 
 HostAnswer = frames.HostFrame | SparkError
 
-_GONE: Final = "The engine process stopped in the middle of its work."
-_HUNG: Final = "The engine process gave no sign of life any more."
+_GONE: Final = "The engine process ended unexpectedly."
+_HUNG: Final = "The engine process no longer responds."
 _HANG_TIMEOUT: Final = HangTimeout()
 
 

@@ -85,7 +85,7 @@ class LocalEngine:
         cleaned = tuple(clean(text) for text in texts)
         answer = await link.call(lambda number: frames.Count(number, cleaned))
         if not isinstance(answer, frames.Counts) or len(answer.counts) != len(texts):
-            raise EngineProtocolError("The engine answered a count with something else.")
+            raise EngineProtocolError("The engine answered a token count with another message.")
         return list(answer.counts)
 
     async def generate(self, request: CompletionRequest) -> AsyncGenerator[Chunk]:
@@ -232,7 +232,7 @@ class LocalEngine:
             self._crashes.popleft()
         if len(self._crashes) >= _CRASHES:
             raise EngineFailed(
-                "The engine process stopped three times within ten minutes and is left alone for now.",
+                "The engine process stopped three times within ten minutes and is not restarted for now.",
                 fix="Run spark-lsp doctor, then restart the engine.",
             )
 
@@ -242,7 +242,7 @@ class LocalEngine:
             digest for digest, deaths in self._suspect_requests.items() if sum(died > since for died in deaths) > 1
         }
         if fatal and _digest(request) in fatal:
-            raise EngineFailed("The engine process stopped twice at this very request, so it is not asked again.")
+            raise EngineFailed("The engine process stopped twice at this request, so the request is not repeated.")
 
     def _on_end(self, link: Link) -> None:
         """Take note that a connection ended; start again where it was a crash."""

@@ -52,7 +52,7 @@ def address_of(url: str) -> Address:
         parts = urlsplit(url.strip())
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError as error:
-        raise SettingsError(f"spark.backend.urls holds {url!r}, which is no address: {error}.") from error
+        raise SettingsError(f"spark.backend.urls holds {url!r}, which is not an address: {error}.") from error
     if parts.scheme not in {"http", "https"} or not host:
         raise SettingsError(
             f"spark.backend.urls holds {url!r}; an address looks like https://models.example.com:8000/v1."

@@ -174,7 +174,7 @@ async def _received(answer: httpx2.Response, max_bytes: int) -> AsyncGenerator[b
         EngineProtocolError: it is packed, too large, or takes too long.
     """
     if answer.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise EngineProtocolError("The endpoint sent a packed answer, which was not asked for.")
+        raise EngineProtocolError("The endpoint sent a compressed answer, which was not requested.")
     loop = asyncio.get_running_loop()
     until_s = loop.time() + MAX_ANSWER_S
     size = 0
@@ -209,7 +209,7 @@ async def _events(answer: httpx2.Response) -> AsyncGenerator[Event]:
     if rest and not b"data:".startswith(rest[:5]):
         read_line(rest.decode("utf-8", "replace"))  # says that it is no event at all
     if rest or not ended:
-        raise EngineProtocolError("The endpoint broke its answer off.")
+        raise EngineProtocolError("The endpoint ended its answer early.")
 
 
 async def _beginning(answer: httpx2.Response) -> bytes:
@@ -224,7 +224,7 @@ async def _beginning(answer: httpx2.Response) -> bytes:
 
 
 def _violation(error: EngineProtocolError) -> EndpointFailure:
-    return EndpointFailure(f"does not keep to the protocol: {str(error).removeprefix('The endpoint ').rstrip('.')}")
+    return EndpointFailure(f"violates the protocol: {str(error).removeprefix('The endpoint ').rstrip('.')}")
 
 
 def _too_long(body: bytes) -> EndpointFailure | None:
@@ -262,9 +262,9 @@ def _retry_after(headers: httpx2.Headers) -> float | None:
 def _failure_of(error: httpx2.HTTPError, answer_s: float) -> EndpointFailure:
     if isinstance(error, httpx2.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         fix = "Name the certificate of your own authority in spark.backend.caFile; checks cannot be switched off."
-        return EndpointFailure("shows a certificate that is not trusted", fix=fix)
+        return EndpointFailure("has a certificate that is not trusted", fix=fix)
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
         return EndpointFailure("cannot be reached", again_s=_BACK_OFF_S)
     if isinstance(error, httpx2.TimeoutException):
-        return EndpointFailure(f"said nothing for {answer_s:g} s")
-    return EndpointFailure("broke the connection off", again_s=_BACK_OFF_S)
+        return EndpointFailure(f"sent nothing for {answer_s:g} s")
+    return EndpointFailure("closed the connection", again_s=_BACK_OFF_S)

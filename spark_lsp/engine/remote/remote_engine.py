@@ -54,7 +54,7 @@ class RemoteEngine:
         self._family: FimFamily | None = None
         self._served = ""
         self._starting = SharedStart(
-            self._start_once, retry_s=_RETRY_S, waiting="The remote endpoints are being asked."
+            self._start_once, retry_s=_RETRY_S, waiting="The remote endpoints are being contacted."
         )
         self._by_key: dict[str, asyncio.Queue[Event | EndpointFailure | None]] = {}
         self._running = 0
@@ -196,7 +196,7 @@ class RemoteEngine:
         served = row.context_tokens or UNKNOWN_CONTEXT_TOKENS
         context = self._launch.context_tokens or min(served, MAX_PROMPT_TOKENS)
         if not self._launch.context_tokens and not row.context_tokens:
-            notes.append(f"The endpoint does not say how long its context is; {context:,} tokens are taken.")
+            notes.append(f"The endpoint does not say how long its context is; {context:,} tokens are assumed.")
         notes += [
             f"The connection to {endpoint.address.host} is not encrypted."
             for endpoint in self._endpoints
@@ -227,7 +227,7 @@ class RemoteEngine:
         for part in request.prompt:
             if isinstance(part, SpecialToken) and part.text not in {*family, MESSAGE, END}:
                 raise ModelNoFim(
-                    f"The model {self._served} has no special token {part.text}, as far as its name tells.",
+                    f"The model {self._served} has no special token {part.text}, judging by its name.",
                     fix="Name its family in spark.backend.template.",
                 )
 
@@ -248,7 +248,7 @@ class RemoteEngine:
         except SparkError as error:
             queue.put_nowait(EndpointFailure(str(error).rstrip("."), fix=error.fix))
         except Exception as error:  # noqa: BLE001  somebody waits for the end, and the fault is reported
-            queue.put_nowait(EndpointFailure("The remote endpoints could not be asked"))
+            queue.put_nowait(EndpointFailure("The remote endpoints could not be contacted"))
             bug("asking remote endpoints failed", error=type(error).__name__)
 
     async def _ask_all(

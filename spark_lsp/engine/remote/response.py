@@ -91,7 +91,7 @@ def read_body(data: bytes) -> Event:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EngineProtocolError("The endpoint sent an answer that is not the JSON of a completion.") from error
     if bytes(event.error) not in {b"", b"null"}:
-        raise EngineProtocolError("The endpoint broke its answer off with an error of its own.")
+        raise EngineProtocolError("The endpoint ended its answer with an error.")
     if not event.choices:
         return Event(usage=event.usage)
     choice = event.choices[0]

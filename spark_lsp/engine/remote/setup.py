@@ -40,7 +40,7 @@ def key_of(name: str) -> str:
             fix="Set it where your editor is started from.",
         )
     if not key.isascii() or not key.isprintable():
-        raise SettingsError(f"The environment variable {name} holds something that is no key.")
+        raise SettingsError(f"The environment variable {name} does not hold a valid key.")
     return key
 
 
@@ -56,7 +56,7 @@ def check_consent(addresses: Sequence[Address]) -> None:
     if missing:
         hosts = ", ".join(missing)
         raise ConsentNeeded(
-            f"Your settings name a remote model at {hosts}: the code around your cursor and pieces of your workspace "
+            f"Your settings name a remote model at {hosts}: the code around your cursor and parts of your workspace "
             "would be sent there. You have not allowed that yet.",
             fix=f"Allow it with `spark-lsp remote allow {' '.join(missing)}`, or empty spark.backend.urls.",
             grant=lambda: allow(missing),
@@ -74,8 +74,8 @@ def family_of(template: str, name: str) -> tuple[FimFamily | None, Order, list[s
         family = family_named(family_name)
         if family is None or order not in {"", "psm", "spm"}:
             raise SettingsError(
-                f"spark.backend.template is {template!r}, which is no family of docs/models.md.",
-                fix="Write a family's name, and where the model wants another order, ':psm' or ':spm' behind it.",
+                f"spark.backend.template is {template!r}, which is not a family in docs/models.md.",
+                fix="Use the name of a family, followed by ':psm' or ':spm' if the model needs another order.",
             )
         return family, "spm" if (order or family.order) == "spm" else "psm", []
     known_family = family_for_model(name)

@@ -84,7 +84,7 @@ def check_root(root: Path) -> Path:
         holds_home = resolved.parent == resolved
     if holds_home or resolved.parent == resolved:
         raise WorkspaceError(
-            f"{resolved} is too much for one workspace.", fix="Open the folder of one project inside it instead."
+            f"{resolved} is too large for one workspace.", fix="Open the folder of one project inside it instead."
         )
     return resolved
 

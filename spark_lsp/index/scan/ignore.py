@@ -208,7 +208,7 @@ def _bounded(scopes: tuple[FolderPatterns, ...], known: int, problem: Problem) -
     """Leave out the innermost scopes where there are more patterns than may be tried for each path."""
     if sum(scope.wild_count for scope in scopes) <= MAX_WILD_IN_EFFECT or len(scopes) == known:
         return scopes
-    problem(f"More than {MAX_WILD_IN_EFFECT:,} patterns with wildcards hold in one folder; the last are not used.")
+    problem(f"More than {MAX_WILD_IN_EFFECT:,} patterns with wildcards apply in one folder; the last are not used.")
     return scopes[:known]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from spark_lsp.engine.base import ModelInfo
 from spark_lsp.llama.loading.gguf_model import KV_BYTES, GgufModel
 
-_NO_FAMILY = "The model has no fill-in-the-middle tokens that are known here; it cannot complete code."
+_NO_FAMILY = "The model has no known fill-in-the-middle tokens; it cannot complete code."
 
 
 def probe(path: str) -> ModelInfo:

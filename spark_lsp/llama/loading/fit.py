@@ -209,7 +209,7 @@ def _with_halves(
     tokens = halved(whole.prompt_tokens)
     while tokens and (most is None or count < most):
         plan = plan_of(shape, gpu_layers=whole.gpu_layers, kv_type=whole.kv_type, prompt_tokens=tokens)
-        short = f"The context is {tokens:,} tokens because the memory for {whole.prompt_tokens:,} could not be had."
+        short = f"The context is {tokens:,} tokens because the memory for {whole.prompt_tokens:,} was not available."
         yield FallbackStep(plan, (short, *_other_notes(shape, asked, plan)))
         tokens, count = halved(tokens), count + 1
 

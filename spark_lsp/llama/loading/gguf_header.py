@@ -147,7 +147,7 @@ def read_header(stream: BinaryIO, size_bytes: int) -> GgufHeader:
     for _ in range(key_count):
         key = reader.text(MAX_KEY_BYTES)
         if key in values or key in lengths:
-            raise HeaderError(f"{_shown(key)} stands there twice")
+            raise HeaderError(f"{_shown(key)} occurs twice")
         kind = reader.word()
         value = reader.array(lengths, key) if kind == _ARRAY else reader.value(kind)
         if value is not None:
@@ -155,7 +155,7 @@ def read_header(stream: BinaryIO, size_bytes: int) -> GgufHeader:
     tensors = tuple(_tensor(reader) for _ in range(tensor_count))
     alignment = values.get("general.alignment", DEFAULT_ALIGNMENT)
     if not isinstance(alignment, int) or not 0 < alignment <= 1 << 20 or alignment & (alignment - 1):
-        raise HeaderError(f"general.alignment is {alignment}, which is no power of two")
+        raise HeaderError(f"general.alignment is {alignment}, which is not a power of two")
     return GgufHeader(values, lengths, tensors, -(-reader.at // alignment) * alignment)
 
 
@@ -172,11 +172,11 @@ class _HeaderReader:
         """Hold the next bytes; return where they begin."""
         start, end = self.at, self.at + count
         if end > self._most:
-            raise HeaderError("its header ends behind the end of the file, which may be truncated")
+            raise HeaderError("its header ends after the end of the file, which may be truncated")
         while len(self._held) < end:
             read = self._stream.read(max(_READ_BYTES, end - len(self._held)))
             if not read:
-                raise HeaderError("its header ends behind the end of the file, which may be truncated")
+                raise HeaderError("its header ends after the end of the file, which may be truncated")
             self._held += read
         self.at = end
         return start
@@ -254,7 +254,7 @@ def _check_tensors(header: GgufHeader, size_bytes: int) -> None:
     for tensor in header.tensors:
         if header.data_start + tensor.offset + tensor.size_bytes > size_bytes:
             raise HeaderError(
-                f"the data of the tensor {_shown(tensor.name)} ends behind the end of the file, which may be truncated"
+                f"the data of the tensor {_shown(tensor.name)} ends after the end of the file, which may be truncated"
             )
 
 

@@ -251,7 +251,7 @@ class GgufModel:
         self.vocabulary = Vocabulary(self._model)
         if self.vocabulary.size <= 0:
             self.close()
-            raise ModelUnusable(f"The model file {path} holds no vocabulary.")
+            raise ModelUnusable(f"The model file {path} contains no vocabulary.")
 
     @property
     def handle(self) -> Any:

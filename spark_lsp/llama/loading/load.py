@@ -227,7 +227,7 @@ def _open_first_fitting(
 ) -> Opened[C]:
     """Try each step until one holds. ``note`` is told the GPU layers before a try, and None when it has failed."""
     error = ModelUnusable(
-        "The GPU's driver has ended the engine before, and the processor has too little memory for the model.",
+        "The GPU's driver has crashed the engine before, and the processor has too little memory for the model.",
         fix="Set engine.gpuLayers to a smaller number, or choose a smaller model.",
     )
     refused: set[int] = set()
@@ -275,12 +275,12 @@ def _gpu_note(gpu: _Gpu, plan: ContextPlan, planned: Sequence[FallbackStep], dea
     """Say why the GPU does less than it might; empty when it does not."""
     if plan.on_gpu:
         fewer = any(layers > plan.gpu_layers for layers in deadly)
-        return "Fewer layers run on the GPU because more of them ended the engine before." if fewer else ""
+        return "Fewer layers run on the GPU because more of them crashed the engine before." if fewer else ""
     free = f"{gpu.free_bytes // 1024**2:,} MiB"
     if deadly:
-        return "The model runs on the processor because the GPU's driver ended the engine before."
+        return "The model runs on the processor because the GPU's driver crashed the engine before."
     if any(step.plan.on_gpu for step in planned):
-        return f"The model runs on the processor because the GPU could not take it with {free} free."
+        return f"The model runs on the processor because the GPU could not load it with {free} free."
     return f"The model runs on the processor because the GPU has too little free memory ({free})."
 
 

@@ -130,9 +130,9 @@ async def test_one_line_is_filled_by_a_model_without_a_template() -> None:
 
 
 ONE_LINE_REFUSED = {
-    "the same line": ("return x + y", "The model had no other text for this line."),
-    "no line": ("\n\n", "The model had no other text for this line."),
-    "a fence": ("```python", "The model had no other text for this line."),
+    "the same line": ("return x + y", "The model suggests no other text for this line."),
+    "no line": ("\n\n", "The model suggests no other text for this line."),
+    "a fence": ("```python", "The model suggests no other text for this line."),
     "a syntax error": ("return (x + y", "The edit would add a syntax error."),
 }
 

@@ -83,9 +83,9 @@ REFUSED = {
     "a repeat": (
         "    result = w * h\n    return result\n```",
         "empty",
-        "The model would leave these lines as they are.",
+        "The model returned the lines unchanged.",
     ),
-    "nothing": ("```", "empty", "The model had nothing to write."),
+    "nothing": ("```", "empty", "The model's answer is empty."),
 }
 
 
@@ -122,10 +122,10 @@ async def test_a_name_that_others_use_must_stay(tmp_path: Path) -> None:
     engine = talking(["def size(w, h):\n    return w * h\n```"])
     proposal, after = await chosen("rewrite", aimed(before, instruction="rename"), engine, index)
     index.close()
-    assert (after, proposal.message) == (None, "area would be gone, but is used elsewhere.")
+    assert (after, proposal.message) == (None, "area would be removed, but other code uses it.")
     own = "def area(w, h):\n    return w * $0h\n\n\nprint(area(1, 2))\n"
     proposal, after = await chosen("rewrite", aimed(own, instruction="rename"), engine)
-    assert (after, proposal.message) == (None, "area would be gone, but is used elsewhere.")
+    assert (after, proposal.message) == (None, "area would be removed, but other code uses it.")
     _, after = await chosen("rewrite", aimed(before, instruction="rename"), engine)
     assert after == "def size(w, h):\n    return w * h\n"
 

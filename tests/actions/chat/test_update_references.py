@@ -148,7 +148,7 @@ async def test_nothing_but_arguments_of_the_calls_may_change(tmp_path: Path, old
     assert (after, proposal.files) == (None, ())
     assert proposal.message in {
         "main.py:5: More than the arguments of area would change.",
-        "main.py:5: The argument 5 of area would be gone.",
+        "main.py:5: The argument 5 of area would be removed.",
         "main.py:5: area is called without unit.",
     }
 
@@ -159,7 +159,7 @@ SCRIPTS = [
     ("t = new Box(area(1), 2);", "t = new Box(area(1, 0), 2);", ""),
     ("t = area(1, 2) + 1;", "t = area(1, 2, 3) + 2;", "More than the arguments of area would change."),
     ("area(1, 2);", "function area(a, b) {}\narea(1, 2, 3);", "More than the arguments of area would change."),
-    ("area(a, b);", "area(b, c);", "The argument a of area would be gone."),
+    ("area(a, b);", "area(b, c);", "The argument a of area would be removed."),
     ("area(a, b);", "area(a);", ""),
 ]
 

@@ -55,7 +55,7 @@ REFUSED = {
     "a value for None": ("def f(a) -> None:\n    return [a]\n", "f returns a list, and its signature says None."),
     "no value though promised": (
         'def f(a):\n    """Return the name."""\n    a.name()\n',
-        "f returns nothing, and its docstring says that it does.",
+        "f returns nothing, but its docstring describes a return value.",
     ),
     "the body of another": (
         ("def g(a):\n    x = a\n    y = x + a\n    return y\n\n\ndef f(a):\n    x = a\n    y = x + a\n    return y\n"),

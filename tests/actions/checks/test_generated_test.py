@@ -35,11 +35,11 @@ REFUSED = {
     "no assertion": ("area(1, 2)\n", "test_area asserts nothing about area."),
     "an assertion of something else": ("area(1, 2)\nassert True\n", "test_area asserts nothing about area."),
     "one argument too few": ("assert area(1) == 1\n", "area is called without h."),
-    "one too many": ("assert area(1, 2, 3) == 6\n", "area takes 2 arguments by place and is given 3."),
+    "one too many": ("assert area(1, 2, 3) == 6\n", "area takes 2 positional arguments, but the call has 3."),
     "an unknown name": ("assert area(1, 2, depth=3) == 6\n", "area has no parameter depth."),
     "two results": ("assert area(1, 2) == 2\nassert area(1, 2) == 3\n", "test_area asserts two values of area(1, 2)."),
     "something harmful": ("import os\nos.remove('x')\nassert area(1, 2) == 2\n", "test_area calls os.remove."),
-    "not there": ("def test_other():\n    pass\n", "test_area is not a test of the file any more."),
+    "not there": ("def test_other():\n    pass\n", "test_area is no longer a test of the file."),
 }
 
 

@@ -14,7 +14,7 @@ PAIRS = {
     "an error is not caught": (
         GUARDED,
         "def f(x):\n    if g(x):\n        return True\n    return False\n",
-        "Bad would not be caught any more.",
+        "Bad would no longer be caught.",
     ),
     "an error is suppressed": (
         GUARDED,
@@ -29,7 +29,7 @@ PAIRS = {
     "a constant that is not returned": (
         "def f(x):\n    if not x:\n        return None\n    return x[0]\n",
         "def f(x):\n    return x[0]\n",
-        "None would not be returned any more.",
+        "None would no longer be returned.",
     ),
     "a constant within another value": (
         "def f(x):\n    if x:\n        return x\n    return 'none'\n",
@@ -44,12 +44,12 @@ PAIRS = {
     "a pattern that is taken literally": (
         "def f(x):\n    x = re.sub('_id$', '', x)\n    return re.sub('a+', 'b', x)\n",
         "def f(x):\n    x = x.replace('_id$', '')\n    return re.sub('a+', 'b', x)\n",
-        "'_id$' would be given to replace and no longer to sub.",
+        "'_id$' would be passed to replace and no longer to sub.",
     ),
     "the second function of a name": (
         f"if A:\n    def f(x):\n        return x\nelse:\n    {GUARDED.replace(chr(10), chr(10) + '    ').rstrip()}\n",
         "if A:\n    def f(x):\n        return x\nelse:\n    def f(x):\n        g(x)\n        return True\n",
-        "Bad would not be caught any more.",
+        "Bad would no longer be caught.",
     ),
     "no Python": ("def f(:", "def f(x): pass", ""),
 }
@@ -73,5 +73,5 @@ def test_a_rule_of_layout_keeps_the_conditions() -> None:
     after = before.replace("    elif x == 1:\n        return 2\n    return 3\n", "    return 2\n    return 3\n")
     span = Span(before.index("elif"), before.index("elif") + 4)
     diagnostic = Diagnostic(span, "Unnecessary `elif` after `return` statement", "RET505", "Ruff")
-    assert kept_problem(before, after, diagnostic) == "The edit changes more than how the lines are laid out."
+    assert kept_problem(before, after, diagnostic) == "The edit changes more than the layout of the lines."
     assert kept_problem(before, before.replace("elif", "if"), diagnostic) == ""

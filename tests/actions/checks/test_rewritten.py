@@ -12,18 +12,18 @@ BEFORE = (
     "    result = 0\n    for item in items:\n        log.write(item)\n        result += item\n    return result\n"
 )
 LOST = {
-    "a call": (BEFORE.replace("        log.write(item)\n", ""), "The call of write would be gone."),
+    "a call": (BEFORE.replace("        log.write(item)\n", ""), "The call of write would be removed."),
     "an error": (
         BEFORE.replace('        raise ValueError("no items")\n', "        return ValueError(1)\n"),
-        "ValueError would not be raised any more.",
+        "ValueError would no longer be raised.",
     ),
-    "the docstring": (BEFORE.replace('    """Add them up."""\n', ""), "The docstring of total would be gone."),
+    "the docstring": (BEFORE.replace('    """Add them up."""\n', ""), "The docstring of total would be removed."),
     "a parameter": (BEFORE.replace("items, log", "items, log, more"), "The signature of total would change."),
-    "the function": (BEFORE.replace("def total", "def sum_up"), "total would be gone."),
-    "there twice": (BEFORE + "\n\n" + BEFORE, "total would be defined once more."),
+    "the function": (BEFORE.replace("def total", "def sum_up"), "total would be removed."),
+    "there twice": (BEFORE + "\n\n" + BEFORE, "total would be defined twice."),
     "a value before it has one": (
         BEFORE.replace("    return result\n", "    return result % 1, '%s %s' % (result, 1), result is 'a'\n"),
-        "The edit brings a problem: use ==/!= to compare constant literals (str, bytes, int, float, tuple).",
+        "The edit introduces a problem: use ==/!= to compare constant literals (str, bytes, int, float, tuple).",
     ),
 }
 
@@ -48,7 +48,7 @@ def test_what_was_asked_for_may_go(after: str, instruction: str) -> None:
 
 def test_a_parameter_that_was_set_is_still_set() -> None:
     before = "def f(a, b=None):\n    if b is None:\n        b = a\n    return g(b)\n"
-    assert lost_problem(before, "def f(a, b=None):\n    return g(b)\n", "Log it.") == "b would not be set any more."
+    assert lost_problem(before, "def f(a, b=None):\n    return g(b)\n", "Log it.") == "b would no longer be set."
     assert lost_problem(before, "def f(a, b=None):\n    return g(a if b is None else b)\n", "Set b at once.") == ""
 
 
@@ -67,7 +67,7 @@ FIXES = {
         "def f(a):\n    return c\n",
         "F821",
         "b",
-        "The edit brings another problem: undefined name 'c'.",
+        "The edit introduces another problem: undefined name 'c'.",
     ),
     "a name that stays": ("def f(a):\n    return b\n", "def f(a):\n    return b or a\n", "F821", "b", STILL),
     "by pyright's name": (
@@ -115,7 +115,7 @@ FIXES = {
         "x = 3\n" + "\n" * 20 + "y = 2\n",
         "XYZ1",
         "y",
-        "The edit does not touch the place of the problem.",
+        "The edit does not change the code of the problem.",
     ),
 }
 

@@ -169,28 +169,32 @@ REFUSED = {
     "go, receiver": (
         "main.go",
         "package a\n\nfunc f(b *B) {\n\t$0b.inner$0.grow()\n}\n",
-        "A part of it is used, and a name of its own may be a copy.",
+        "A part of the value is used, and a variable may be a copy of it.",
     ),
     "rust, lock": (
         "main.rs",
         "fn f(m: &M) {\n    g($0m.lock().unwrap()$0, 1);\n}\n",
-        "It may hold a lock or a borrow, which would be held until the end of the block.",
+        "The value may hold a lock or a borrow until the end of the block.",
     ),
     "rust, moved": (
         "main.rs",
         "fn f(a: &A) -> bool {\n    $0a.name$0 == b\n}\n",
-        "It names a place, and giving it a name may move it.",
+        "The expression is a place, and a variable may move its value.",
     ),
     "java, constant": (
         "A.java",
         "class A {\n    void f() {\n        byte b = $01$0;\n    }\n}\n",
-        "A constant fits smaller types, and a variable does not.",
+        "A constant fits into a smaller type, and a variable does not.",
     ),
-    "c, type": ("main.c", "void f(Box *box) {\n    g($0box->n$0);\n}\n", "Its type is not written down here."),
+    "c, type": (
+        "main.c",
+        "void f(Box *box) {\n    g($0box->n$0);\n}\n",
+        "The type of the expression is not written in this file.",
+    ),
     "cpp, moved from": (
         "main.cpp",
         "void f() {\n    take($0make()$0);\n}\n",
-        "Its value may be moved from, and a name cannot be.",
+        "The temporary value may be moved from, and a variable may not.",
     ),
 }
 

@@ -108,7 +108,7 @@ async def test_a_local_gets_a_better_name_in_all_its_places() -> None:
     after, message = await _after(
         "rename.suggest", "a.js", "export const x = 1;\nfunction f() {\n  return $0x;\n}\n", "y1"
     )
-    assert (after, message) == (None, "x is no local: other files may use it.")
+    assert (after, message) == (None, "x is not local: other files may use it.")
 
 
 OFFERED = {

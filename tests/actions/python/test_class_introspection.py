@@ -67,7 +67,7 @@ def test_lists_of_a_class(
     finally:
         index.close()
     assert (after is None) == is_seen
-    assert ("lists the names of the class, where a new one would be seen." in proposal.message) == is_seen
+    assert ("lists the names of the class, where a new name would appear." in proposal.message) == is_seen
     if after is not None:
         goes_by_public = "Public" in bases
         assert ("def show(" in after) == (model is not None and not goes_by_public)

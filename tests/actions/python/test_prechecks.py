@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 PRECHECKED = {action.id: action for action in CATALOG if isinstance(action, Prechecks)}
 OWN = sorted((Path(__file__).parents[3] / "spark_lsp" / "actions" / "python").glob("*.py"))
-BREAK = "The selection holds a break of a loop around it."
+BREAK = "The selection contains a break of an outer loop."
 LOOP = "def f(xs):\n    for x in xs:\n$0        if x:\n            break\n$0"
 IN_A_CLASS = "    def f(xs):\n        for x in xs:\n$0            if x:\n                break\n$0"
 
@@ -69,7 +69,7 @@ def test_what_is_foreseen_in_real_files_is_refused(path: Path) -> None:
         (
             "def f(a, b):\n    return a and $0b + 1$0\n",
             "extract.variable",
-            "The selection is evaluated on some ways only.",
+            "The selection is evaluated only on some paths.",
         ),
         ("def f(a):\n    a$0 = a + 1\n    return a\n", "inline.variable", "a is a parameter."),
         ("def f(a):\n    b$0 = a + 1\n    return b\n", "inline.variable", ""),

@@ -72,7 +72,7 @@ def calls_through_imports(source: Source, name: str, imports: Imports) -> Calls:
             return named
         calls += named
     elif imports.star is not None and any(_reads(node, name) for node in ast.walk(source.tree)):
-        return CallIssue(imports.star.lineno, f"{name} comes by an import of everything")
+        return CallIssue(imports.star.lineno, f"{name} comes from a star import")
     for node in called_as(source, name):
         if dotted(node.value) in imports.vague - imports.modules:
             return CallIssue(node.lineno, f"{name} may be another function here")
@@ -166,7 +166,7 @@ def _by_name(source: Source, name: str, scopes: Sequence[ast.AST], is_it: Callab
         around = source.parent(node)
         is_method = isinstance(around, ast.ClassDef) and not isinstance(node, ast.Name | ast.arg)
         if not is_method or name in names_of(around or node).used:
-            return CallIssue(_line(source, node), f"{name} means something else here as well")
+            return CallIssue(_line(source, node), f"{name} also means something else here")
     calls: list[ast.Call] = []
     inside = {id(node): node for scope in scopes for node in ast.walk(scope)}
     for node in inside.values():
@@ -187,7 +187,7 @@ def _by_module(source: Source, name: str, modules: Collection[str]) -> Calls:
     for node in ast.walk(source.tree):
         root = next((candidate for candidate in roots if binds(node, candidate)), None)
         if root is not None and not isinstance(node, ast.alias):
-            return CallIssue(_line(source, node), f"{root} means something else here as well")
+            return CallIssue(_line(source, node), f"{root} also means something else here")
         if not isinstance(node, ast.Attribute | ast.Name):
             continue
         parent = source.parent(node)

@@ -41,7 +41,7 @@ def seen_in(
         if is_function and not listing.functions:
             continue
         if listing.private:
-            message = f"{path}:{listing.line} lists the names of the {what}, where a new one would be seen."
+            message = f"{path}:{listing.line} lists the names of the {what}, where a new name would appear."
             return Seen(Refusal("reflection", message))
         public = True
     return Seen(public=public)

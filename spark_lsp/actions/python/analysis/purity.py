@@ -154,7 +154,7 @@ def _assigned(point: ProgramPoint, value: Value, flow: DataFlow, names: ScopeNam
     if point.name not in names.private or is_captured:
         return f"{point.name} is assigned in between."
     is_read = point.name in flow.live({point.guard})
-    return f"{point.name} is assigned in between, and read where an error leads." if is_read else ""
+    return f"{point.name} is assigned in between, and read after an error." if is_read else ""
 
 
 def _is_harmless(point: ProgramPoint, value: Value, source: Source) -> bool:

@@ -75,7 +75,7 @@ def _is_special(classes: Classes, class_at: ClassAt, *, is_owner: bool) -> str:
         return f"it has {makers[0]}"
     bases = [base for base in classes.bases(class_at) if base is None or base.name not in _HARMLESS_BASES]
     if any(base is None or base.origin != "workspace" for base in bases):
-        return "it derives from a class that is not of the workspace"
+        return "it derives from a class that is not in the workspace"
     return "" if is_owner or len(bases) <= 1 else "it derives from several classes"
 
 
@@ -194,7 +194,7 @@ def _by_own_class(classes: Classes, path: str, source: Source, constructors: Con
                 if isinstance(calls, CallIssue) or derived <= constructors.subclasses:
                     yield calls
                 else:
-                    yield CallIssue(calls.lineno, "this may make an object of another class")
+                    yield CallIssue(calls.lineno, "this may create an object of another class")
 
 
 def _says_own_class(source: Source, node: ast.AST, body: ast.ClassDef) -> bool:

@@ -64,9 +64,9 @@ def method_calls(
         if kind == "unknown" and method.same_name_owner:
             return CallIssue(node.lineno, f"{method.name} may be that of {method.same_name_owner}")
         if kind == "unknown" and method.name in of_python():
-            return CallIssue(node.lineno, f"Python has methods {method.name} of its own")
+            return CallIssue(node.lineno, f"built-in types have a method {method.name}")
         if kind == "unknown" and (outside := _from_outside(source, modules)):
-            return CallIssue(node.lineno, f"what {method.name} is asked of may come from {outside}")
+            return CallIssue(node.lineno, f"the object of {method.name} may come from {outside}")
         calls.append(call)
     return in_order_of_text(calls)
 

@@ -55,7 +55,7 @@ def updated_calls(target: Target, view: IndexView, path: str) -> dict[str, tuple
     """Return the edits by file, or in one sentence why there are none."""
     changed = changed_at(target)
     if changed is None or not changed.is_certain:
-        return Refusal("calls", "What the calls of this function have to pass cannot be computed.")
+        return Refusal("calls", "The new arguments of the calls cannot be computed.")
     try:
         files = _called(target, changed, view, path)
         return files if isinstance(files, Refusal) else _edits(files, changed.change)
@@ -112,7 +112,7 @@ def _edits_of(file: CalledIn, change: Change) -> tuple[Edit, ...] | Refusal:
         changed += edits
     changed.sort(key=lambda edit: edit.span)
     if any(first.span.end > second.span.start for first, second in pairwise(changed)):
-        return Refusal("placement", f"{file.path}: a call is within another one that changes around it.")
+        return Refusal("placement", f"{file.path}: a call is nested in another changed call.")
     problem = failure(file.source.text, file.syntax, changed) if changed else ""
     return Refusal("unfaithful", f"{file.path}: {problem}") if problem else tuple(changed)
 
