@@ -225,7 +225,7 @@ async def test_what_may_pass_is_tried_again(script: list[str]) -> None:
         (["half frame"], "broke"),
         (["no end"], "broke"),
         (["cut"], "broke"),
-        (["error event"], "error of its own"),
+        (["error event"], "ended its answer with an error"),
         (["400", "400"], "did not understand"),
         (["too long"], "shorter context than the prompt needs"),
     ],
@@ -263,7 +263,7 @@ async def longest_pause_s(stop: asyncio.Event) -> float:
 @pytest.mark.parametrize(
     ("fault", "text"),
     [
-        ("packed json", "packed answer, which was not asked for"),
+        ("packed json", "compressed answer, which was not requested"),
         ("endless json", "more than 4,194,304 bytes"),
         ("drip json", "did not list its models within 2 s"),
         ("deep json", "not as an OpenAI-compatible endpoint does"),
@@ -279,8 +279,8 @@ async def test_a_list_of_models_has_limits(fault: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "text"),
     [
-        ("packed stream", "packed answer, which was not asked for"),
-        ("packed json", "packed answer, which was not asked for"),
+        ("packed stream", "compressed answer, which was not requested"),
+        ("packed json", "compressed answer, which was not requested"),
         ("endless-body stream", "a line of more than 1,048,576 bytes"),
         ("endless-body json", "more than 4,194,304 bytes"),
         ("newlines stream", "too many lines"),
@@ -319,7 +319,7 @@ async def test_an_absurd_context_length_is_bounded(tokens: int) -> None:
 async def test_silence_ends() -> None:
     async with engine_for(Endpoint(script=["hang"]), answer_s=0.2) as engine:
         await engine.start()
-        with pytest.raises(EngineFailed, match="said nothing for"):
+        with pytest.raises(EngineFailed, match="sent nothing for"):
             await collect(engine, completion_request())
 
 

@@ -311,7 +311,7 @@ def test_when_all_layers_are_deadly_and_memory_is_short_the_error_says_so(machin
     machine.gpus, machine.ram = (card(20_000),), 1200 * MIB
     for layers in (28, 28, 21, 21, 14, 14):
         die_with(machine, layers)
-    with pytest.raises(ModelUnusable, match="driver has ended the engine before") as error:
+    with pytest.raises(ModelUnusable, match="driver has crashed the engine before") as error:
         machine.open()
     assert "engine.gpuLayers" in error.value.fix
     assert machine.loads == []

@@ -134,7 +134,7 @@ async def test_two_models_each_for_its_route_and_by_name() -> None:
     [
         (CHAT, {"messages": []}, None, "length >= 1"),
         (CHAT, {}, None, "missing required field"),
-        (CHAT, {"messages": HI, "n": 2}, "unsupported", "One choice"),
+        (CHAT, {"messages": HI, "n": 2}, "unsupported", "Only one choice"),
         (CHAT, {"messages": HI, "tools": [{"type": "function"}]}, "unsupported", "Tools"),
         (CHAT, {"messages": HI, "response_format": {"type": "json_object"}}, "unsupported", "Only text"),
         (CHAT, {"messages": [{"role": "tool", "content": "x"}]}, None, "role 'tool'"),

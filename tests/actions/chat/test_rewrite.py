@@ -167,7 +167,7 @@ async def test_lines_that_do_not_fit_are_refused() -> None:
     before = "$0" + "x = 1\n" * 300 + "$0"
     proposal, after = await chosen("simplify", aimed(before), engine)
     assert (after, proposal.reason, engine.requests) == (None, "gate.too_large", [])
-    assert "more than the model can read" in proposal.message
+    assert "do not fit into the model" in proposal.message
 
 
 async def test_what_surrounds_gives_way_in_a_small_context() -> None:
