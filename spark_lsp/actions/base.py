@@ -225,7 +225,7 @@ class ActionRunner:
         trace = Trace("action", action=action_id, path=str(target.snapshot.path or target.snapshot.uri))
         if (
             target.syntax is not None and target.syntax.error_count
-        ):  # # an incremental tree may recover from errors in another way
+        ):  # an incremental tree may recover from errors in another way
             whole = await asyncio.to_thread(parse, target.syntax.language, target.snapshot.text)
             target = replace(target, syntax=whole)
         named = [entry for entry in self._catalog if entry.id == action_id and self._model_can(entry.needs)]

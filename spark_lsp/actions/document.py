@@ -75,7 +75,7 @@ class Document:
         usage, facts = Usage(), _facts(target, site)
         for sampling in (Sampling(), RETRY):
             request = await _request(target, tools, site, sampling)
-            is_short = not request.stops  # # the prompt requests one sentence
+            is_short = not request.stops  # the prompt requests one sentence
             answer = await stream(tools, request, partial(_is_over, site, is_short=is_short))
             usage = added(usage, answer.usage)
             if answer.stop == "cancelled":
@@ -126,7 +126,7 @@ def _inside(syntax: Syntax, definition: DefinitionNode) -> CommentSite | None:
     quotes = "'''" if text.count("'''") > text.count('"""') else '"""'
     colon = [child for child in definition.inner.children if child.type == ":"][-1]
     below = line_end(text, syntax.wrap(colon).span.end)
-    at = min(start, text.find("\n", below) + 1)  # # above comments, which precede the body in the tree
+    at = min(start, text.find("\n", below) + 1)  # above comments, which precede the body in the tree
     return CommentSite(definition.name, at, f"{indent}{quotes}", quotes, indent, stop=quotes)
 
 
@@ -161,7 +161,7 @@ def words_of(raw: str, site: CommentSite, *, is_cut: bool = False) -> list[str]:
             break
         stripped = stripped.removeprefix(mark).strip() if number and mark else stripped
         if stripped and stripped in lines:
-            break  # # the answer repeats itself
+            break  # the answer repeats itself
         lines.append(stripped)
     if is_cut and lines and not lines[-1].endswith((".", "!", "?")):
         lines = lines[:-1] if len(lines) > 1 else []
@@ -251,7 +251,7 @@ def _edit(text: str, site: CommentSite, words: list[str]) -> Edit:
     if site.stop and site.stop != "*/" and words[0] != lines[0]:
         lines = [*textwrap.wrap(shortened(words[0], room), room), *lines[len(textwrap.wrap(words[0], room)) :]]
     if site.stop in {'"""', "'''"}:
-        lines = [line.replace("\\", "\\\\") for line in lines]  # # within a string a single one begins an escape
+        lines = [line.replace("\\", "\\\\") for line in lines]  # within a string a single one begins an escape
     first, rest = lines[0], lines[1:]
     if not rest:
         return Edit(Span(site.offset, site.offset), f"{site.head}{first}{site.tail}{newline}")
@@ -280,7 +280,7 @@ def _is_comment(syntax: Syntax, edit: Edit) -> bool:
         return False
     start = edit.span.start + len(edit.new_text) - len(edit.new_text.lstrip())
     end = edit.span.start + len(edit.new_text.rstrip())
-    inner = range(start + 3, end - 2)  # # the comment's marks are part of it
+    inner = range(start + 3, end - 2)  # the comment's marks are part of it
     return all(after.region_at(at) != "code" for at in inner if not _is_between(after.text, at))
 
 

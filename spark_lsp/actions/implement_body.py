@@ -117,7 +117,7 @@ async def write_body(target: Target, tools: Tools, wish: Wish) -> Proposal:
         if verdict.edits:
             return Proposal(wish.action_id, verdict.edits, usage=usage)
         if verdict.message == wish.unsure:
-            break  # # other sampling is no surer, it only hides it better
+            break  # other sampling is no surer, it only hides it better
         failures = [verdict.message]
     return Proposal(wish.action_id, (), verdict.reason, verdict.message, usage)
 
@@ -212,7 +212,7 @@ def _judge(target: Target, tools: Tools, site: _BodySite, answer: ModelAnswer, w
     if lines.repeats:
         return _CheckedBody((), Reason.trimmed("cycle"), f"The model only repeated itself instead of writing {name}.")
     if answer.stop == "max_tokens" and not lines.ended:
-        lines = without_last_line(lines)  # # the answer was cut in the middle
+        lines = without_last_line(lines)  # the answer was cut in the middle
     if not lines.lines:
         return _CheckedBody((), Reason.EMPTY, f"The model wrote nothing for {name}.")
     problem = ""

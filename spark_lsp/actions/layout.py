@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Final
 
 TAB_COLUMNS: Final = 4
-_LINES_LOOKED_AT: Final = 2000  # # the layout shows long before that
+_LINES_LOOKED_AT: Final = 2000  # the layout shows long before that
 _USUAL_UNITS: Final = {"go": "\t", "javascript": "  ", "typescript": "  ", "tsx": "  "}
 _INDENTED = re.compile(r"^([ \t]*)(?=\S)", re.MULTILINE)
 

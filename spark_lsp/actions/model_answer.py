@@ -57,7 +57,7 @@ async def stream(tools: Tools, request: CompletionRequest, is_over: Callable[[st
             tools.progress(tokens, tokens / max(perf_counter() - began, 0.001))
             if stop is None and is_over(raw):
                 break
-    if stop is None:  # # the engine's own statistics came too early to know the end
+    if stop is None:  # the engine's own statistics came too early to know the end
         total_ms = (perf_counter() - began) * 1000
         usage = msgspec.structs.replace(usage, generated_tokens=tokens, total_ms=total_ms)
     return ModelAnswer(raw, stop, usage, probability, tuple(pieces))

@@ -16,7 +16,7 @@ from spark_lsp.actions.scan import Line, Scan, scan
 REPEATED_LINES: Final = 4
 REPEATED_BLOCKS: Final = 3
 MAX_BLOCK_LINES: Final = 6
-_STUTTER = re.compile(r"(\S.{0,39}?)\1{7,}", re.DOTALL)  # # eight times in a row; a line of dashes is handled below
+_STUTTER = re.compile(r"(\S.{0,39}?)\1{7,}", re.DOTALL)  # eight times in a row; a line of dashes is handled below
 _RULER = re.compile(r"[-=*#~_.\s]+")
 _LEAK = re.compile(
     r"<\|\w{2,}\|?>?|<｜|</?(?:fim_\w+|file_sep|repo_name|filename|reponame|think|COMPLETION|PRE|SUF|MID|EOT)>"
@@ -150,7 +150,7 @@ def _base(point: InsertionPoint, lines: list[Line], *, starts_again: bool, lenie
         return least
     if not first or least < inner + first or not below:
         return inner
-    # # Blanks before the first word: the model repeats the indentation before the cursor, or only seems to.
+    # Blanks before the first word: the model repeats the indentation before the cursor, or only seems to.
     return inner if _opens(point, lines[0].text) and _width(below[0]) <= inner + first else inner + first
 
 

@@ -130,7 +130,7 @@ async def _fitting(target: Target, tools: Tools, model: ModelInfo, region: Span,
     ):
         tried = replace(subject, elsewhere=known, lines_before=lines_before, lines_after=lines_after)
         texts = [message.text for message in _messages(tried, task)]
-        # # A second attempt carries the first answer too.
+        # A second attempt carries the first answer too.
         if sum(await tools.engine.count_tokens(texts)) + own + 2 * _answer_tokens(own) <= room:
             return tried
     return None
@@ -207,7 +207,7 @@ def _more_than_arguments(target: Target, edit: Edit, callee: str) -> str:
         return ""
     after = parse(target.syntax.language, apply_edits(target.syntax.text, [edit]))
     if after is None or after.error_count > target.syntax.error_count:
-        return ""  # # the other checks have a better message for it
+        return ""  # the other checks have a better message for it
     new = Span(edit.span.start, edit.span.start + len(edit.new_text))
     return other_change(target.syntax, edit.span, after, new, callee)
 

@@ -88,7 +88,7 @@ def statement_lines(syntax: Syntax, place: Span) -> Span | None:
     own = Span(line_start(text, place.start), line_end(text, max(place.start, place.end - 1)))
     nodes = list(syntax.ancestors_at(place.start))
     for depth, node in enumerate(nodes):
-        is_top = depth >= len(nodes) - 2  # # the root, or a child of it
+        is_top = depth >= len(nodes) - 2  # the root, or a child of it
         if node.span.end >= place.end and (is_top or _holds_statements(nodes[depth + 1].kind)):
             whole = Span(line_start(text, node.span.start), line_end(text, node.span.end))
             is_short = whole.text(text).count("\n") < MAX_FUNCTION_LINES

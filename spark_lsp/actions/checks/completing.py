@@ -27,7 +27,7 @@ def completed(before: str, after: str, path: str, view: IndexView) -> Completed:
         ast.parse(before)
         ast.parse(after)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Completed(after)  # # a file that does not parse is not judged
+        return Completed(after)  # a file that does not parse is not judged
     moved = hoisted(before, after)
     if moved.problem:
         return Completed(after, moved.problem)

@@ -119,7 +119,7 @@ def _kept(lines: list[str], facts: Documented) -> list[str]:
         stripped = line.strip()
         heading, field = _SECTION.match(stripped), _FIELD.match(stripped)
         if stripped.startswith(">>>") or (heading and heading[1].startswith(("Example", "See", "Note"))):
-            break  # # nobody has run the example
+            break  # nobody has run the example
         if heading:
             section, is_left = heading[1], not _may_have(heading[1], facts)
         elif field:

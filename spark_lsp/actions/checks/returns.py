@@ -106,7 +106,7 @@ def _fits(kind: str, names: set[str], classes: AbstractSet[str]) -> bool:
         return True
     known = names - {"None"}
     if kind in classes and not known <= PLAIN:
-        return True  # # it may be a subclass, or a base class
+        return True  # it may be a subclass, or a base class
     return kind != "None" and bool(known) and not known <= PLAIN | classes
 
 

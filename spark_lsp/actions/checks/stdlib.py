@@ -67,7 +67,7 @@ def public_names(module: str, source_of: Callable[[str], str]) -> list[str]:
     listed = _ALL.search(source)
     try:
         names = ast.literal_eval(listed[1]) if listed else _computed_all(module, source, source_of)
-    except (SyntaxError, ValueError):  # # computed from other lists, as pathlib's of Python 3.13
+    except (SyntaxError, ValueError):  # computed from other lists, as pathlib's of Python 3.13
         names = _computed_all(module, source, source_of)
     return [name for name in names if isinstance(name, str) and not name.startswith("_")]
 

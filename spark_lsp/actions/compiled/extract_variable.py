@@ -363,7 +363,7 @@ def _declaration(language: str, node: Node, rules: GrammarRules) -> tuple[str, s
         return "var ", " = {value};"
     if language == "cpp":
         is_place = node.type in rules.places and not any(child.type == "&" for child in node.children)
-        place = "auto&& " if node.type == "subscript_expression" else "auto& "  # # a subscript may return a proxy
+        place = "auto&& " if node.type == "subscript_expression" else "auto& "  # a subscript may return a proxy
         kind = place if is_place else "auto&& " if node.type == "call_expression" else "const auto "
         return kind, " = {value};"
     known_type = type_of(node)

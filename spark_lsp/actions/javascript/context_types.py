@@ -138,7 +138,7 @@ def tells_a_type(node: Node) -> bool:
         ):
             return True
         if current.type == "identifier" and current.id != node.id:
-            return True  # # it may hold the result of a type check
+            return True  # it may hold the result of a type check
         if current.type in {"binary_expression", "unary_expression", "parenthesized_expression", "ternary_expression"}:
             operator = current.child_by_field_name("operator")
             if current.type == "binary_expression" and (operator is None or operator.type not in {"&&", "||", "??"}):

@@ -312,7 +312,7 @@ def _definition(plan: ExtractionPlan, name: str, indent: str) -> str:
 def _body(plan: ExtractionPlan, indent: str, end: str) -> str:
     text = moved(plan.piece, indent)
     if not plan.piece.is_expression:
-        # # A line end is no statement end if the next line could continue the statement, and this text is moved.
+        # A line end is no statement end if the next line could continue the statement, and this text is moved.
         is_open = plan.piece.nodes[-1].type.endswith(("expression_statement", "_declaration")) and not text.endswith(
             (";", "}")
         )

@@ -214,7 +214,7 @@ def is_imported_live(binding: Binding) -> bool:
     current: Node | None = node
     while current is not None and current.type != "import_statement":
         if current.type == "namespace_import":
-            return False  # # the name itself stays; a property is read from it
+            return False  # the name itself stays; a property is read from it
         current = current.parent
     source = current.child_by_field_name("source") if current is not None else None
     return source is None or text_of(source)[1:2] in {".", "/"}

@@ -197,7 +197,7 @@ def _guards(body: Node, piece: Piece) -> Iterator[Node]:
         holders = [node for node in declared if words & set(_words(node.children_by_field_name("name")))]
         values = [value for node in holders for value in node.children_by_field_name("value")]
         yield from values
-        words = set(_words(values))  # # the value of a variable may depend on another variable
+        words = set(_words(values))  # the value of a variable may depend on another variable
         declared = [node for node in declared if node not in holders] if holders else []
 
 

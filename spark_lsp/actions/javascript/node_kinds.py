@@ -251,7 +251,7 @@ VALUES: Final[dict[str, tuple[str, ...]]] = {
     "unary_expression": ("argument",),
     "variable_declarator": ("value",),
     "yield_expression": (ANY,),
-    # # Conditions are in parentheses, which are a node of their own.
+    # Conditions are in parentheses, which are a node of their own.
     "do_statement": (),
     "if_statement": (),
     "switch_statement": (),

@@ -69,7 +69,7 @@ def _may_come_later(parent: Node, earlier: Node, level: Level, uses: FileUses) -
     if parent.type in {"variable_declarator", "assignment_expression"} and earlier.type in {
         "identifier", "type_annotation",
     }:  # fmt: skip
-        return True  # # a name is only assigned, afterwards
+        return True  # a name is only assigned, afterwards
     if earlier.type.endswith("pattern") and parent.type in {"variable_declarator", "assignment_expression"}:
         return level < Level.EFFECT and level_of(earlier, uses) < Level.EFFECT
     if parent.type == "labeled_statement" or earlier.type in {"type_arguments", "property_identifier"}:

@@ -134,7 +134,7 @@ def _may_be_expression(node: Node) -> bool:
     if node.type == "parenthesized_expression" and parent.type in _HEADS:
         return False
     if parent.type == "call_expression" and _is(parent, "function", node):
-        # # It would be called on another object; ``eval`` would no longer see the names around it.
+        # It would be called on another object; ``eval`` would no longer see the names around it.
         return node.type not in {"member_expression", "subscript_expression", "import", "super"}
     if parent.type in {"member_expression", "subscript_expression", "call_expression"} and _is_in_chain(node):
         return False

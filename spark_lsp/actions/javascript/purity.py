@@ -76,9 +76,9 @@ def bindings_in(node: Node, uses: FileUses) -> list[Binding]:
 def is_steady(binding: Binding) -> bool:
     """Whether a variable keeps one value from its declaration on."""
     if binding.kind == "var":
-        return False  # # undefined before, and assigned again in each iteration of a loop
+        return False  # undefined before, and assigned again in each iteration of a loop
     if binding.kind == "import":
-        return False  # # an import is live: it changes with the variable of the other file
+        return False  # an import is live: it changes with the variable of the other file
     return binding.is_constant and (binding.kind != "let" or all(use.has_value for use in binding.declarations))
 
 

@@ -37,7 +37,7 @@ class ExtractFunction:
         taken |= plan.names.words() if plan.form == "method" else set()
         plain = free_name("extracted", taken)
         edits = extract_function.edits_of(plan, plain)
-        # # A method is declared after its use, so the model completes the name at the use.
+        # A method is declared after its use, so the model completes the name at the use.
         heads = {"function": "function* " if plan.facts.yields else "function ", "arrow": "const ", "method": "this."}
         name, usage = await named(target, tools, UnnamedEdit(edits, plain, heads[plan.form]), "camel", taken)
         return Proposal(self.id, extract_function.edits_of(plan, name), usage=usage)

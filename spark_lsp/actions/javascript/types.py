@@ -35,10 +35,10 @@ def type_of(binding: Binding, program: Scope, piece: Piece) -> str:  # noqa: PLR
         or "|" in text_of(annotation)
         or not _is_known_above(annotation, binding, program)
     ):
-        return ""  # # narrowing by a condition would be lost
+        return ""  # narrowing by a condition would be lost
     has_value = holder.type == "variable_declarator" and holder.child_by_field_name("value") is not None
     if (has_value or not binding.is_constant) and text_of(annotation).lstrip(": ") not in _UNNARROWED:
-        return ""  # # an assignment narrows a type that may be a union
+        return ""  # an assignment narrows a type that may be a union
     return text_of(annotation)
 
 

@@ -104,7 +104,7 @@ class _Planner:
             receiver=receiver,
         )
 
-    # # Parameters and results
+    # Parameters and results
 
     def _needed(self) -> set[str]:
         """Return the names whose earlier value the piece reads and that the new function does not see."""
@@ -134,7 +134,7 @@ class _Planner:
     def _results(self) -> set[str]:
         if self._has_return():
             return set()
-        if self._is_module:  # # other functions may look up any of them, also before it is assigned again
+        if self._is_module:  # other functions may look up any of them, also before it is assigned again
             return self._bound - self._names.globals
         return (self._bound & self._flow.live(self._ends)) - self._names.globals
 
@@ -147,7 +147,7 @@ class _Planner:
         numbers = (n for n, point in enumerate(self._flow.points) if point.name == name)
         return 1000 + next(numbers, 0), name
 
-    # # Refusals
+    # Refusals
 
     def _refusals(self) -> Iterator[Refusal | None]:
         yield self._unreached()

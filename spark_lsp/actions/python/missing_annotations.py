@@ -61,7 +61,7 @@ def missing_annotations(source: Source, function: Function, end: int) -> list[Mi
         if argument.annotation is None:
             default = defaults.get(id(argument))
             is_none = isinstance(default, ast.Constant) and default.value is None
-            is_count = isinstance(default, ast.Constant) and type(default.value) is int  # # it may stand for a float
+            is_count = isinstance(default, ast.Constant) and type(default.value) is int  # it may stand for a float
             known = "" if is_count else type_of(default)
             at = source.span(argument).end
             opens = source.text[at : at + 1] == "=" and not source.text[at + 1 : at + 2].isspace()

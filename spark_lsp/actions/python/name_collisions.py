@@ -53,7 +53,7 @@ def inherited_names(source: Source, path: str, owner: ast.ClassDef, view: IndexV
         body = classes.body(class_at)
         read = classes.read(class_at.path) if body is not None else None
         if body is None or read is None:
-            continue  # # its name is a base of another class, whose bases are collected there
+            continue  # its name is a base of another class, whose bases are collected there
         names |= {name for node in ast.walk(body) for name in (named_by(node), getattr(node, "name", "")) if name}
         for base in body.bases:
             is_whole = _add_names(base, read, classes, class_at, names) and is_whole

@@ -53,7 +53,7 @@ async def named(target: Target, tools: Tools, place: NamePlace, taken: Container
     match = _NAME.match(answer)
     name = match[0].rstrip("_") if match else ""
     is_good = 1 < len(name) <= MAX_NAME_CHARACTERS and name not in taken and is_usable(name)
-    is_good = is_good and not name.startswith("test")  # # a test runner would call it
+    is_good = is_good and not name.startswith("test")  # a test runner would call it
     return (name if is_good else free_name(plain, taken)), usage
 
 

@@ -38,7 +38,7 @@ def _inner(target: Target) -> Target | None:
     end = max(start, byte(span.end - (len(chosen) - len(chosen.rstrip()))))
     raw = syntax.tree.root_node.descendant_for_byte_range(start, end)
     path = path_to(syntax.tree.root_node, raw) if raw is not None else []
-    raw = path[min(1, len(path) - 1)] if path else None  # # the statement of the module
+    raw = path[min(1, len(path) - 1)] if path else None  # the statement of the module
     if raw is None or raw.type not in _DEFINITIONS or raw.has_error:
         return None
     if raw.end_point.row - raw.start_point.row >= MAX_LINES:

@@ -33,7 +33,7 @@ def _is_same(before: CodeType, after: CodeType, old: str, new: str) -> bool:
     } == _variables(after)
     first, second = list(_steps(before, names)), list(_steps(after, {}))
     if [names.get(name, name) for name in before.co_freevars] != list(after.co_freevars):
-        first, second = sorted(first), sorted(second)  # # closure variables are sorted by name
+        first, second = sorted(first), sorted(second)  # closure variables are sorted by name
     inner = zip(_inner(before), _inner(after), strict=False)
     return is_alike and first == second and all(_is_same(*pair, old, new) for pair in inner)
 
@@ -52,7 +52,7 @@ def _steps(code: CodeType, names: Mapping[str, str]) -> Iterator[tuple[str, str]
         if step.opname in _CLOSURES:
             continue
         value = step.argval
-        if "_FAST" in step.opname or "DEREF" in step.opname:  # # newer versions combine two of them
+        if "_FAST" in step.opname or "DEREF" in step.opname:  # newer versions combine two of them
             parts = value if isinstance(value, tuple) else (value,)
             yield step.opname, repr([names.get(str(part), str(part)) for part in parts])
         else:

@@ -108,7 +108,7 @@ def _has_another(classes: Classes, hierarchy: ClassHierarchy, class_at: ClassAt,
     if any(body.keywords for body in bodies) or any(
         ancestor is not None and _takes_any(ancestor) for ancestor in known
     ):
-        return False  # # objects of other classes may count as its own
+        return False  # objects of other classes may count as its own
     bound = set[str]().union(*(names_of(body).bound for body in bodies))
     return method in bound or not (is_open or bound & _ASKS_ANOTHER)
 

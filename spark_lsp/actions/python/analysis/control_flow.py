@@ -225,7 +225,7 @@ class _Statements:
         ends: list[int] = []
         for case in node.cases:
             start = list(self._graph.frontier)
-            self._graph.add("effect", case)  # # a pattern calls __eq__, keys and class attributes
+            self._graph.add("effect", case)  # a pattern calls __eq__, keys and class attributes
             failed = [*start, *self._graph.frontier]
             self._pattern(case.pattern)
             if case.guard is not None:

@@ -130,7 +130,7 @@ class _NameCollector(ast.NodeVisitor):
 
     def __init__(self) -> None:
         self.names = ScopeNames()
-        self._hidden: list[set[str]] = []  # # loop names of enclosing comprehensions
+        self._hidden: list[set[str]] = []  # loop names of enclosing comprehensions
         self._is_late = False
 
     def read(self, nodes: Iterable[ast.AST]) -> None:
