@@ -1,7 +1,7 @@
-"""Measure the server as an editor meets it, over its real wire: ``make bench`` runs it.
+"""Measure the server as an editor sees it, over stdio: ``make bench`` runs it.
 
-Prints the time a keystroke costs without the model (a scripted engine answers at once), and the time from kill -9 of a
-real engine to the next completion. Ratios would hide what a user waits for, so these are times of this machine.
+Prints the time that a keystroke costs without the model (a scripted engine answers at once), and the time from kill -9
+of a real engine to the next completion. Ratios would hide what a user waits for, so these are times of this machine.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ NO_WAIT = {"completion": {"debounce": 0, "deadlineMs": 20_000, "minConfidence": 
 
 
 async def keystrokes(folder: Path) -> dict[str, float]:
-    """Type a long line into a file of about 1,000 lines in this project's own package, asking at each key."""
+    """Type a long line into a file of about 1,000 lines in this project's own package, with a request at each key."""
     async with editor("#- a.py\nx = 1\n", folder, (*SCRIPTED, "answer"), settings=NO_WAIT) as window:
         shutil.copytree(ROOT / "spark_lsp", window.root / "spark_lsp", ignore=shutil.ignore_patterns("__pycache__"))
         await window.client.workspace_execute_command_async(types.ExecuteCommandParams("spark.reindex"))
@@ -50,7 +50,7 @@ async def keystrokes(folder: Path) -> dict[str, float]:
 
 
 async def recovery(folder: Path) -> dict[str, float]:
-    """Kill the engine and ask until a completion comes."""
+    """Kill the engine and send requests until a completion comes."""
     settings = {**NO_WAIT, "engine": {"idleMinutes": 1}}
     workspace = "#- a.py\ndef alpha(x):\n    return x\n"
     async with editor(workspace, folder, REAL, settings=settings) as window:
@@ -74,7 +74,7 @@ def _run(command: list[str], environment: dict[str, str]) -> bytes:
 
 
 async def _until_completed(window: Editor, at: types.Position, began: float) -> float:
-    """Type on and ask until an answer comes from the new engine."""
+    """Continue typing and send requests until the new engine answers."""
     async with asyncio.timeout(60):
         while True:
             at = window.type("b.py", at, "a")
@@ -83,7 +83,7 @@ async def _until_completed(window: Editor, at: types.Position, began: float) -> 
 
 
 def main() -> None:
-    """Run both and print JSON."""
+    """Run both measurements and print JSON."""
     report: dict[str, float] = {"cores": os.cpu_count() or 1}
     for measure in (keystrokes, recovery):
         with tempfile.TemporaryDirectory() as folder:

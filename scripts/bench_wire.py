@@ -1,11 +1,11 @@
-"""What a keystroke costs at the engine's process boundary, by the size of the prompt that is before it.
+"""Measure what a keystroke costs at the engine's process boundary, by the size of the prompt before it.
 
     python scripts/bench_wire.py [--pieces 450] [--keys 200]
 
-A prompt of stable pieces of 1,000 characters, each behind a special token, and a volatile part of 2,000 characters that
-grows by one character a key. Prints the bytes of a request's frame and the processor time of client and host, the
-median over the keys: sent whole, and sent by number as the engine does; the latter also where the caller makes every
-text again.
+The prompt has stable parts of 1,000 characters, each behind a special token, and a volatile part of 2,000 characters
+that grows by one character a key. Prints the bytes of a request's frame and the processor time of client and host,
+medians over the keys: with all texts in the frame, and with numbers as the engine uses them; the latter also for a
+caller that builds every text again.
 """
 
 import argparse
@@ -29,7 +29,7 @@ SEPARATOR = SpecialToken("<|file_sep|>")
 
 
 def cached_prefix(count: int) -> list[PromptPart]:
-    """Return stable pieces with a special token ahead of each."""
+    """Return stable parts with a special token ahead of each."""
     parts: list[PromptPart] = []
     for number in range(count):
         line = f"def function_{number}(left, right): return left + {number} * right\n"
@@ -38,7 +38,7 @@ def cached_prefix(count: int) -> list[PromptPart]:
 
 
 def requests(count: int, keys: int, *, copied: bool) -> Iterator[CompletionRequest]:
-    """Yield a request for each key; ``copied`` with texts that are equal to the last ones and no longer the same."""
+    """Yield a request for each key; ``copied`` with texts that are equal to the last ones but not identical."""
     before = cached_prefix(count)
     for key in range(keys):
         if copied:
@@ -52,7 +52,7 @@ def requests(count: int, keys: int, *, copied: bool) -> Iterator[CompletionReque
 
 
 async def read(frame: bytes) -> frames.Generate:
-    """Return what a host reads."""
+    """Return what a host receives."""
     reader = asyncio.StreamReader()
     reader.feed_data(frame)
     ask = await frames.read_client_frame(reader)
@@ -61,7 +61,7 @@ async def read(frame: bytes) -> frames.Generate:
 
 
 def whole(request: CompletionRequest) -> bytes:
-    """Return the frame of a request with its prompt inside, and hash the prompt, which tells fatal requests apart."""
+    """Return the frame of a request with its whole prompt, and the prompt's hash, which identifies fatal requests."""
     hashlib.blake2b(msgspec.msgpack.encode(request.prompt), digest_size=16).digest()
     return frames.encode(frames.Generate(1, request))
 
@@ -71,7 +71,7 @@ def measure(
     encode: Callable[[CompletionRequest], bytes],
     resolve: Callable[[frames.Generate], CompletionRequest],
 ) -> tuple[float, float, float]:
-    """Return bytes, client milliseconds and host milliseconds of a key, medians without the first one."""
+    """Return bytes, client milliseconds and host milliseconds of a key: medians without the first key."""
     rows = []
     for request in asked:
         began = time.process_time_ns()
@@ -86,7 +86,7 @@ def measure(
 
 
 def _loop_ms() -> float:
-    """Return what an event loop costs that reads next to nothing."""
+    """Return the time of an event loop that receives next to nothing."""
     frame = frames.encode(frames.Generate(1, CompletionRequest((), 1)))
     times = []
     for _ in range(50):

@@ -1,6 +1,6 @@
-"""How llama.cpp is compiled: what of it, and with which flags besides its own.
+"""Choose which parts of llama.cpp are compiled, and with which additional flags.
 
-Plain standard library: it runs before anything is installed. Never changes the environment of this process.
+Uses only the standard library, because it runs before anything is installed. Never changes this process's environment.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from collections.abc import Mapping
 from pathlib import Path
 
 KEEP_STORES = "-fno-tree-dse -fno-dse"
-"""GCC's ``_tile_loadconfig`` declares 8 of the 64 bytes it reads, so GCC 12 deletes the other stores as dead and the
+"""GCC's ``_tile_loadconfig`` declares 8 of the 64 bytes it reads, so GCC 12 deletes the other stores as dead, and the
 processor faults on a tile configuration that is half garbage (docs/decisions/amx.md)."""
 
 LIBRARY_ONLY = (
     "-DLLAVA_BUILD=OFF",
     f"-DCMAKE_PROJECT_llama.cpp_INCLUDE={Path(__file__).resolve().with_name('llama_library_only.cmake').as_posix()}",
 )
-"""Leaves out the image models and llama.cpp's common library, which nothing here uses: 74 files in place of 178."""
+"""Leaves out the image models and llama.cpp's common library, which nothing here uses: 74 files instead of 178."""
 
 _CPU_INFO = Path("/proc/cpuinfo")
 
 
 def build_environment(environment: Mapping[str, str], *, cpu_info: Path = _CPU_INFO) -> dict[str, str]:
-    """Return the environment for compiling llama.cpp: the given one, with flags added to it.
+    """Return the environment for compiling llama.cpp: the given one with additional flags.
 
-    ``CMAKE_ARGS`` leaves out what is not used, unless the user's own arguments say otherwise; ``CXXFLAGS`` is changed
-    where the processor needs it.
+    ``CMAKE_ARGS`` leaves out unused parts, unless the user's own arguments say otherwise; ``CXXFLAGS`` is changed
+    if the processor needs it.
     """
     arguments = f"{shlex.join(LIBRARY_ONLY)} {environment.get('CMAKE_ARGS', '')}".strip()
     changed = {**environment, "CMAKE_ARGS": arguments}
@@ -53,7 +53,7 @@ def has_amx(cpu_info: Path = _CPU_INFO) -> bool:
 
 
 def is_gcc(compiler: str) -> bool:
-    """Whether a C++ compiler is GCC; clang knows all that the instruction reads."""
+    """Whether a C++ compiler is GCC; clang declares everything that the instruction reads."""
     try:
         done = subprocess.run(
             [*compiler.split(" "), "--version"],

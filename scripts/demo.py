@@ -1,4 +1,4 @@
-"""Shows Spark LSP at work on samples/ledger, with the commands that a user would type.
+"""Show Spark LSP at work on samples/ledger, with the commands that a user would type.
 
 Every command is printed before it runs, so each can be repeated by hand. ``make demo`` calls this after the set-up.
 
@@ -27,7 +27,7 @@ SPARK = Path(sys.executable).with_name("spark-lsp")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the sample where a line is taken away and the cursor stands: ``typed`` is there, ``rest`` is not."""
+    """A place in the sample without the rest of a line: ``typed`` is before the cursor, ``rest`` is removed."""
 
     path: str
     typed: str
@@ -41,13 +41,13 @@ PLACES = (
         "ledger/book.py", "(target).post(", "Entry(day, amount, text))", "A call that makes an object of another file."
     ),
 )
-"""Right with the model that ``make demo`` downloads; tests/weights looks."""
+"""Places that the model of ``make demo`` completes correctly; tests/weights checks it."""
 FAMILIAR = (
     Place("ledger/money.py", "def __add__(", 'self, other: "Money") -> "Money":', "The signature of a method."),
     Place("ledger/book.py", "for account in s", "elf.accounts.values():", "A loop over an attribute of this class."),
     Place("ledger/account.py", "self.balance() + entry.am", "ount", "An attribute that ledger/entry.py defines."),
 )
-"""What the embedded model completes."""
+"""A place that the embedded model completes."""
 CROSS_FILE = PLACES[0]
 MOVED = (
     Place("ledger/report.py", "", "        lines.append(account.name)", "The first selected line."),
@@ -57,7 +57,7 @@ UNWRITTEN = Place("ledger/account.py", "def tagged(", "", "A function without a 
 
 
 def main(model: str = "") -> int:
-    """Run the commands one after the other, with a model or the one that serves; return the first exit code but 0."""
+    """Run the commands one after another with a model, or the default one; return the first nonzero exit code."""
     console = Console(highlight=False, soft_wrap=True)
     started = time.monotonic()
     is_embedded = _choose(console, model)
@@ -75,16 +75,16 @@ def main(model: str = "") -> int:
 
 
 def _choose(console: Console, model: str) -> bool:
-    """Say which model serves, and return whether it is the embedded one.
+    """Print which model is used, and return whether it is the embedded one.
 
-    A model of the caller's choice reaches the commands by the environment.
+    A model chosen by the caller reaches the commands through the environment.
     """
     if model:
         os.environ["SPARK_LSP_MODEL"] = model
     settings, _ = resolve([environment_source(os.environ)])
     try:
         path = model_path(settings)
-    except ModelMissing as error:  # its download has failed, and the set-up has said why
+    except ModelMissing as error:  # its download failed, and the set-up has printed why
         console.print(f"[yellow]{error}[/]")
         del os.environ["SPARK_LSP_MODEL"]
         settings, _ = resolve([environment_source(os.environ)])
@@ -117,7 +117,7 @@ def _spark(*arguments: str) -> str:
 
 
 def _complete(place: Place) -> str:
-    """Return a command that takes the rest of a line away and completes what is left, the file itself untouched."""
+    """Return a command that removes the rest of a line and completes it, without changing the file."""
     line = _line_number(place)
     pattern = place.rest.replace("/", r"\/").replace(".", r"\.").replace("[", r"\[").replace("*", r"\*")
     cut = shlex.join(["sed", f"{line}s/{pattern}$//", f"{WORKSPACE}/{place.path}"])
@@ -132,7 +132,7 @@ def _position(place: Place) -> str:
 
 
 def _selection(first: Place, last: Place) -> str:
-    """Return ``FILE:LINE:COL-LINE:COL`` from before the first place's line to behind the last one's."""
+    """Return ``FILE:LINE:COL-LINE:COL`` from before the first place's line to after the last one's."""
     return f"{_position(first)}-{_position(last).split(':', 1)[1]}"
 
 

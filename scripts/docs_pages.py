@@ -1,4 +1,4 @@
-"""Lays the pages out for the documentation site, in ``build/pages``; ``make docs`` then builds the site from there.
+"""Lay the pages out for the documentation site, in ``build/pages``; ``make docs`` then builds the site from there.
 
 The pages are written for a reader of the repository: a link leads from file to file. On the site, ``README.md`` is the
 start page, ``docs/`` is the root, and a link to a file that is no page becomes the file's name.
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "build" / "pages"
 START = "README.md"
 RENAMED = {START: "index.md", "SECURITY.md": "reporting.md"}
-"""Pages under another name on the site; some file systems take ``SECURITY.md`` and ``docs/security.md`` for one."""
+"""Pages with another name on the site; some file systems treat ``SECURITY.md`` and ``docs/security.md`` as one."""
 OTHER_PAGES = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -31,7 +31,7 @@ LIST_ITEM = re.compile(r"^(?:[-*]|\d+\.) ")
 
 
 def main() -> None:
-    """Write all pages and pictures again."""
+    """Write all pages and pictures."""
     shutil.rmtree(PAGES, ignore_errors=True)
     docs = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*") if path.is_file()]
     names = sorted({START, *OTHER_PAGES, *PICTURES, *docs})
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def page(text: str, name: str, names: frozenset[str]) -> str:
-    """Return a page as the site wants it: links rewritten, lists laid out for Python-Markdown."""
+    """Return a page for the site: links rewritten, lists indented for Python-Markdown."""
     return "\n".join(_lines(text, name, names)) + "\n"
 
 
@@ -55,7 +55,7 @@ def _lines(text: str, name: str, names: frozenset[str]) -> Iterator[str]:
         if FENCE.match(line):
             is_code = not is_code
         elif not is_code:
-            # Python-Markdown wants a blank line before a list, and after a block within an item; GitHub does not.
+            # Python-Markdown needs a blank line before a list, and after a block within an item; GitHub does not.
             if LIST_ITEM.match(line):
                 is_inside = bool(LIST_ITEM.match(previous)) or previous.startswith(" ")
                 if previous and (is_loose or not is_inside):
@@ -69,7 +69,7 @@ def _lines(text: str, name: str, names: frozenset[str]) -> Iterator[str]:
 
 
 def _indented(line: str) -> str:
-    """Give what continues a list item the four columns that Python-Markdown wants."""
+    """Indent the continuation of a list item by the four columns that Python-Markdown needs."""
     match = re.match(r"^ {2,3}(?=\S)", line)
     return "    " + line[match.end() :] if match else line
 

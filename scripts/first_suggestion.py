@@ -1,8 +1,8 @@
-"""``python -m scripts.first_suggestion``: how soon an editor shows the first suggestion after it was opened.
+"""Measure how soon an editor shows the first suggestion after it was opened: ``python -m scripts.first_suggestion``.
 
-Starts the language server as an editor does, on a copy of a repository with empty caches, opens a file and asks at a
-place whose line is cut off, again and again until text comes. Then ends editor and engine and does the same once more:
-index and cached prefix are on disk now. Prints JSON, in milliseconds from the start of the server's process.
+Starts the language server as an editor does, on a copy of a repository with empty caches, opens a file and requests
+completions at the end of a truncated line until text comes. Then ends editor and engine and repeats that with index
+and cached prefix on disk. Prints JSON, in milliseconds from the start of the server's process.
 
 Example: python -m scripts.first_suggestion --model qwen2.5-coder-0.5b-instruct spark_lsp/text/edit.py:53:26
 """
@@ -32,7 +32,7 @@ NOT_CODE: Final = shutil.ignore_patterns(".git", ".venv", "node_modules", "*.ggu
 
 
 async def first_text(folder: Path, settings: dict[str, Any], path: str, line: int, column: int) -> dict[str, Any]:
-    """Open an editor, and return when the server was ready to be asked and when the first text came."""
+    """Open an editor, and return when the server was ready for requests and when the first text came."""
     root = folder / "workspace"
     lines = (root / path).read_text("utf-8").split("\n")
     text = "\n".join([*lines[:line], lines[line][:column], *lines[line + 1 :]])
@@ -88,7 +88,7 @@ def stop_engine(folder: Path) -> None:
 
 
 def main() -> None:
-    """Measure a start with empty caches and one with what the first left on disk."""
+    """Measure a start with empty caches and one with the first run's files on disk."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("place", help="FILE:LINE:COL in the repository, from 1 on")
     parser.add_argument("--model", required=True)

@@ -1,6 +1,6 @@
-"""Writes what follows from elsewhere: docs/configuration.md, settings and actions of the VS Code extension, model card.
+"""Write generated files: docs/configuration.md, settings and actions of the VS Code extension, the model card.
 
-``--check`` writes nothing and fails when a file is not what it should be. To change a setting, change
+``--check`` writes nothing and fails if a file is not up to date. To change a setting, change
 ``spark_lsp/config.py`` and run ``make generate``.
 """
 
@@ -25,9 +25,9 @@ CARD = "models/spark-nano/README.md"
 SECTION = "spark"
 ACTION_COMMAND = "sparkLsp.action."
 ASKING = ("rewrite",)
-"""Actions whose command asks the user for something first, so the extension has its own command for them."""
+"""Actions whose command needs input from the user first, so the extension has its own command for them."""
 TITLES = {"rename.suggest": "Suggest a Better Name", "document": "Write Documentation"}
-"""Titles of commands that an action's id does not give."""
+"""Titles of commands that do not follow from an action's id."""
 HAND_WRITTEN = (f"{SECTION}.server.", f"{SECTION}.trace.")
 """Settings of the extension itself, which the server never reads."""
 
@@ -55,7 +55,7 @@ Its `context.maxTokens` can only make prompts smaller than yours, and never load
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files, or with ``--check`` name those that are not fresh."""
+    """Write the files, or with ``--check`` name those that are out of date."""
     stale = [name for name, text in generated() if _current(name) != text]
     if "--check" in arguments:
         for name in stale:
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:
 
 
 def generated() -> Iterator[tuple[str, str]]:
-    """Yield each generated file's path and the text that it should hold."""
+    """Yield each generated file's path and text."""
     keys = settings_keys()
     yield PAGE, configuration_page(keys)
     if (ROOT / MANIFEST).is_file():
@@ -105,7 +105,7 @@ def configuration_page(keys: Mapping[str, Setting]) -> str:
 
 
 def manifest(current: str, keys: Mapping[str, Setting], actions: Sequence[Action]) -> str:
-    """Return package.json with the settings and actions of the server; what is the extension's own stays as it is."""
+    """Return package.json with the settings and actions of the server; the extension's own parts stay as they are."""
     package = json.loads(current)
     commands = [row for row in package["contributes"]["commands"] if not row["command"].startswith(ACTION_COMMAND)]
     package["contributes"]["commands"] = commands + [
@@ -127,7 +127,7 @@ def manifest(current: str, keys: Mapping[str, Setting], actions: Sequence[Action
 
 
 def _property(setting: Setting) -> dict[str, Any]:
-    """Describe a setting for VS Code. What a workspace may not set has a scope that a workspace cannot reach."""
+    """Describe a setting for VS Code. A setting that a workspace must not set has a scope that excludes workspaces."""
     schema = _schema(setting)
     scope = "resource" if _workspace_may_set(setting) else "machine"
     description = schema.pop("description")
@@ -148,7 +148,7 @@ def _default(setting: Setting) -> Any:
 
 
 def _values(schema: Mapping[str, Any]) -> str:
-    """Say in words what a setting takes."""
+    """Describe the values of a setting in words."""
     if "anyOf" in schema:
         return " or ".join(_values(choice) for choice in schema["anyOf"])
     if "enum" in schema:
@@ -173,12 +173,12 @@ def _environment_name(key: str) -> str:
 
 
 def _workspace_may_set(setting: Setting) -> bool:
-    """Whether the repository's own settings file is heard for this key."""
+    """Whether the repository's own settings file may set this key."""
     return not resolve([SettingsSource("workspace", {setting.key: setting.default}, trusted=False)])[1]
 
 
 def _section_title(section: str) -> str:
-    """Return the first line of what the settings struct says of itself."""
+    """Return the first line of the settings struct's docstring."""
     struct = getattr(Settings(), section) if section else None
     title = (type(struct).__doc__ or section).strip().splitlines()[0].rstrip(".") if struct else "Model"
     return f"{title} (`{SECTION}.{section}`)" if section else title

@@ -1,10 +1,10 @@
-"""Draws which folders of the code import which, and lists the circles among them.
+"""Draw which folders of the code import which, and list the import cycles among them.
 
 usage: python -m scripts.import_map [--svg FILE] [FOLDER ...]
 
-Without folders it prints every folder of the package, of the tests, the scripts and the training code. A folder counts
-as one with all that is in it, so a circle is two neighbours of which each imports something of the other's. Reads the
-files as text; nothing is imported.
+Without folders it prints every folder of the package, of the tests, the scripts and the training code. A folder
+includes everything in it, so a cycle is two neighbours that import from each other. Reads the files as text; never
+imports them.
 """
 
 import argparse
@@ -25,7 +25,7 @@ Graph = Mapping[str, frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One module of the repository imports another; both are paths from its root."""
+    """An import between two modules of the repository; both are paths from its root."""
 
     source: str
     target: str
@@ -50,7 +50,7 @@ def imports_of(root: Path = ROOT) -> frozenset[Import]:
 
 
 def graph_of(folder: str, imports: frozenset[Import]) -> Graph:
-    """Return which children of a folder (files, and folders as a whole) import which; an empty folder is the root."""
+    """Return which children of a folder (files, and whole folders) import which; an empty folder is the root."""
     edges: dict[str, set[str]] = defaultdict(set)
     for imported in imports:
         source, target = _child(folder, imported.source), _child(folder, imported.target)
@@ -61,7 +61,7 @@ def graph_of(folder: str, imports: frozenset[Import]) -> Graph:
 
 
 def circles(graph: Graph) -> list[list[str]]:
-    """Return the groups of children that import each other in a circle (Tarjan's algorithm)."""
+    """Return the groups of children that import each other in a cycle (Tarjan's algorithm)."""
     number: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
@@ -89,7 +89,7 @@ def circles(graph: Graph) -> list[list[str]]:
 
 
 def folder_circles(imports: frozenset[Import]) -> list[tuple[str, list[str]]]:
-    """Return every circle with at least one folder in it, with the folder that it is in."""
+    """Return every cycle with at least one folder in it, with the folder that contains it."""
     folders = sorted({parent.as_posix() for imported in imports for parent in Path(imported.source).parents})
     return [
         (folder, circle)
@@ -100,7 +100,7 @@ def folder_circles(imports: frozenset[Import]) -> list[tuple[str, list[str]]]:
 
 
 def levels(graph: Graph) -> list[list[str]]:
-    """Return the children by level: each stands above all that it imports; a circle shares the level of its lowest."""
+    """Return the children by level: each is above all that it imports; a cycle has the level of its lowest member."""
     level: dict[str, int] = {}
 
     def of(node: str, above: frozenset[str]) -> int:
@@ -118,7 +118,7 @@ def levels(graph: Graph) -> list[list[str]]:
 
 
 def svg_of(title: str, graph: Graph) -> str:
-    """Return a picture: a row for each level, an arrow for each import; one that leads upwards is red."""
+    """Return an SVG picture: a row for each level, an arrow for each import; an upward arrow is red."""
     rows = levels(graph)
     width = max(len(row) for row in rows) * (BOX_WIDTH + GAP) + GAP
     height = len(rows) * (BOX_HEIGHT + 2 * GAP) + 2 * GAP
@@ -152,7 +152,7 @@ def svg_of(title: str, graph: Graph) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the map; return 1 when there is a circle with a folder in it."""
+    """Print the map; return 1 if there is a cycle with a folder in it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--svg", type=Path, help="draw the first folder into this file")
     parser.add_argument("folders", nargs="*", default=["spark_lsp"], help="folders from the root of the repository")
@@ -182,7 +182,7 @@ def _names(tree: ast.Module) -> Iterator[str]:
 
 
 def _child(folder: str, place: str) -> str:
-    """Return the part of a path right under a folder; empty for one outside it."""
+    """Return the child of a folder that contains a path; empty for a path outside."""
     start = f"{folder}/" if folder else ""
     return place.removeprefix(start).split("/")[0] if place.startswith(start) else ""
 

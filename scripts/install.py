@@ -1,9 +1,9 @@
-"""Installs the project into the Python that runs this, with progress, and only when something changed.
+"""Install the project into the Python that runs this, with progress, and only if something changed.
 
-Plain standard library: it runs before anything is installed. ``scripts/setup.sh`` calls it; arguments name dependency
-groups, and ``--model NAME`` a model that is downloaded at the same time. ``--light`` installs what the quick tests need
-and leaves out llama.cpp, which is compiled where pip finds no wheel of it. A stamp beside the environment says what was
-installed last.
+Uses only the standard library, because it runs before anything is installed. ``scripts/setup.sh`` calls it; arguments
+name dependency groups, and ``--model NAME`` a model to download at the same time. ``--light`` installs what the quick
+tests need, without llama.cpp, which is compiled if pip finds no wheel of it. A stamp file in the environment describes
+the last installation.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ ROOT = Path(__file__).resolve().parent.parent
 STAMP = Path(sys.prefix) / "spark-lsp-install.json"
 LOG = Path(sys.prefix) / "spark-lsp-install.log"
 GROUPS_PIP = (25, 1)
-"""The first pip that installs dependency groups."""
+"""The first version of pip that installs dependency groups."""
 OLD_PIP = "pip could not be brought to a version that knows dependency groups"
 COMPILE_CORE_MINUTES = 6
-"""Compiling llama.cpp's library of llama-cpp-python 0.3.36 took 5.0 minutes with one job; all of it took 14."""
+"""Minutes; compiling the library of llama-cpp-python 0.3.36 took 5.0 with one job, compiling all of it 14."""
 REBUILD = ("--force-reinstall", "--no-cache-dir", "--no-deps", "--no-binary=llama-cpp-python")
 EMBEDDED = "spark-nano"
 BINDING = "llama-cpp-python"
-"""The one dependency that is compiled, where pip finds no wheel for this machine."""
+"""The only dependency that is compiled, if pip finds no wheel for this machine."""
 EXTRA = "local"
-"""The extra of the project that holds it."""
+"""The extra of the project that includes it."""
 LIGHT = " without llama.cpp"
-"""Ends the fingerprint of an installation without the binding."""
+"""The end of the fingerprint of an installation without the binding."""
 LIGHT_GROUP = "quick"
 SMALL_MODEL = ROOT / "models" / "spark-nano" / "spark-nano.gguf"
 PHASES = (
@@ -51,11 +51,11 @@ PHASES = (
     (re.compile(r"^\s*Collecting ([A-Za-z0-9._-]+)"), "fetching packages ({0})"),
     (re.compile(r"^\s*Installing collected packages"), "installing packages"),
 )
-"""What pip's log says -> what the user reads."""
+"""Text in pip's log -> text for the user."""
 
 
 def main(groups: list[str], model: str = "") -> int:
-    """Install what is missing, with the groups, and download the model beside it; return the exit code."""
+    """Install missing packages and the groups, and download the model meanwhile; return the exit code."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     wanted = _fingerprint(project)
     present, present_groups = _read_stamp()
@@ -108,7 +108,7 @@ def _install(project: dict[str, Any], wanted: str, groups: list[str], model: str
         return _fail_with_log(OLD_PIP)
     download = None
     if model:
-        # The download needs a few small packages; with them in place it runs while llama.cpp compiles.
+        # The download needs a few small packages; once they are installed, it runs while llama.cpp compiles.
         if is_new and _pip(_light(project)):
             return _fail_with_log("Installing failed")
         download = ModelDownload(model)
@@ -134,7 +134,7 @@ def _install(project: dict[str, Any], wanted: str, groups: list[str], model: str
 
 
 def _has_wheel(project: dict[str, Any]) -> bool:
-    """Whether pip finds a wheel of the binding, on an index that the user added for example, so nothing is compiled."""
+    """Whether pip finds a wheel of the binding, for example on an index that the user added."""
     wanted = project["project"]["optional-dependencies"][EXTRA]
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--no-input", "--quiet"]
     options = ["--disable-pip-version-check", f"--only-binary={BINDING}"]
@@ -143,7 +143,7 @@ def _has_wheel(project: dict[str, Any]) -> bool:
 
 
 def _finish(download: ModelDownload) -> None:
-    """Wait for a download. One that fails is told and costs nothing else: the embedded model serves."""
+    """Wait for a download. A failed one is reported and costs nothing else: the embedded model is used."""
     lines = ProgressLines()
     try:
         while _runs(download, lines):
@@ -159,7 +159,7 @@ def _finish(download: ModelDownload) -> None:
 
 
 def _runs(download: ModelDownload, lines: ProgressLines) -> bool:
-    """Show what a download says; return whether it still runs."""
+    """Print a download's progress; return whether it still runs."""
     is_running: bool = download.poll()
     if download.notices:
         lines.clear()
@@ -177,14 +177,14 @@ def _forecast() -> str:
 
 
 def _fingerprint(project: dict[str, object]) -> str:
-    """Name what an installation depends on: this Python and the parts of pyproject.toml that pip reads."""
+    """Return a name for what an installation depends on: this Python and the parts of pyproject.toml that pip reads."""
     parts = {key: project.get(key) for key in ("project", "build-system", "dependency-groups")}
     text = json.dumps([sys.version_info[:3], str(ROOT), parts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _read_stamp() -> tuple[str, list[str]]:
-    """Return the fingerprint and the groups of the last installation; empty when there was none."""
+    """Return the fingerprint and the groups of the last installation; empty if there was none."""
     try:
         stamp = json.loads(STAMP.read_text("utf-8"))
         return str(stamp["fingerprint"]), [str(group) for group in stamp["groups"]]
@@ -205,26 +205,26 @@ def _installed(package: str) -> bool:
 
 
 def _computes() -> bool:
-    """Whether the compiled library computes, rather than ending its process at the first decode."""
+    """Whether the compiled library computes, instead of ending its process at the first decode."""
     command = [sys.executable, "-P", "-m", "spark_lsp", "engine", "compute-check", str(SMALL_MODEL)]
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
 
 
 def _recompiled(download: ModelDownload | None) -> bool:
-    """Compile llama.cpp again, whatever pip's cache holds; whether that succeeded."""
+    """Compile llama.cpp again without pip's cache; return whether that succeeded."""
     _say("The compiled llama.cpp fails on this processor, as an older build in pip's cache may; it is compiled again.")
     return not _pip([*REBUILD, f"{BINDING}=={metadata.version(BINDING)}"], download)
 
 
 def _missing_compiler() -> str:
-    """Return the language that there is no compiler for; empty where both are there."""
+    """Return the language without a compiler; empty if both compilers are installed."""
     if not _compiler("CXX", "c++", "g++", "clang++"):
         return "C++"
     return "" if _compiler("CC", "cc", "gcc", "clang") else "C"
 
 
 def _compiler(variable: str, *names: str) -> str | None:
-    """Return a compiler that answers; on macOS a program of that name is there even when the tools are not."""
+    """Return a compiler that runs; macOS has a program of that name even without the tools."""
     for name in (os.environ.get(variable, ""), *names):
         path = shutil.which(name.split(" ")[0]) if name else None
         if path and subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0:
@@ -249,7 +249,7 @@ def _pip_version() -> tuple[int, ...]:
 
 
 def _pip(arguments: list[str], download: ModelDownload | None = None) -> int:
-    """Run ``pip install`` with its output in the log, showing where it is; return its exit code."""
+    """Run ``pip install`` with its output in the log, and print its phase; return its exit code."""
     environment = {
         "CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 1),
         **build_environment(os.environ),
@@ -283,7 +283,7 @@ def _pip(arguments: list[str], download: ModelDownload | None = None) -> int:
 
 
 def _watch(process: subprocess.Popen[bytes], reader: IO[bytes], download: ModelDownload | None) -> None:
-    """Show where pip and the download are until pip ends."""
+    """Print the phase of pip and of the download until pip ends."""
     lines, phase = ProgressLines(), "starting"
     while process.returncode is None:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -295,7 +295,7 @@ def _watch(process: subprocess.Popen[bytes], reader: IO[bytes], download: ModelD
 
 
 def _phase(text: str, phase: str) -> str:
-    """Return the phase that the newest telling line of pip's log names."""
+    """Return the phase that the newest meaningful line of pip's log names."""
     for line in reversed(text.splitlines()):
         for pattern, words in PHASES:
             match = pattern.search(line)

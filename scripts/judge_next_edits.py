@@ -1,9 +1,9 @@
-"""Compares rename follow-ups with rope's renaming on real modules; needs ``pip install rope``.
+"""Compare rename follow-ups with rope's renaming on real modules; needs ``pip install rope``.
 
 usage: python -m scripts.judge_next_edits FOLDER [--count N] [--seed N]
 
-Takes modules of a folder of packages at random, renames one identifier where it is defined, and asks what follows in
-that file. An edit that rope does not make as well is printed with its place: look at each, for rope errs too.
+Takes modules of a folder of packages at random, renames one identifier at its definition, and requests what follows in
+that file. An edit that rope does not make is printed with its place; check each, because rope errs too.
 """
 
 import argparse
@@ -34,7 +34,7 @@ ADDED = "_renamed"
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One identifier where it is defined."""
+    """One identifier at its definition."""
 
     path: Path
     text: str
@@ -108,7 +108,7 @@ def trials(folder: Path, count: int, seed: int) -> Iterator[Trial]:
 
 
 def definitions(text: str) -> list[tuple[str, Span, str]]:
-    """Return the names that a module defines, each with a place and what it is."""
+    """Return the names that a module defines, each with its place and kind."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = ast.parse(text)
@@ -135,7 +135,7 @@ def definitions(text: str) -> list[tuple[str, Span, str]]:
 
 
 def follow_ups(trial: Trial) -> tuple[frozenset[Span] | None, str]:
-    """Return the places of the text before that we would rename; None for silence, with its reason."""
+    """Return the places of the old text that we would rename; None for silence, with its reason."""
     new = trial.name + ADDED
     now = apply_edits(trial.text, [Edit(trial.place, new)])
     answer = computed(Situation(str(trial.path), LANGUAGES["python"], now, (trial.text,)))
@@ -153,7 +153,7 @@ def _say(line: str) -> None:
 
 
 class RopeJudge:
-    """A project of rope over the packages."""
+    """A rope project over the packages."""
 
     def __init__(self, folder: Path) -> None:
         from rope.base.project import Project  # noqa: PLC0415 - only this script needs it
@@ -162,7 +162,7 @@ class RopeJudge:
         self._project: Any = Project(str(folder), ropefolder=None)
 
     def places(self, trial: Trial) -> frozenset[Span] | None:
-        """Return where rope renames in the file of the trial; None where it refuses."""
+        """Return where rope renames in the file of the trial; None if it refuses."""
         from rope.base.libutils import path_to_resource  # noqa: PLC0415
         from rope.refactor.rename import Rename  # noqa: PLC0415
 

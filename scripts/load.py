@@ -1,9 +1,9 @@
-"""Fifty editors at once: the first token of each answer, from one remote server and from one shared local engine.
+"""Simulate fifty editors at once: the first token of each answer, from a remote server and from a shared local engine.
 
     python scripts/load.py [--editors 50] [--keys 2] [--pause 20] [--model PATH] [--threads 1] [--json]
 
-Each simulated editor types in a file of its own, asks after each pause (``--pause`` seconds on average, from half to
-one and a half times that), waits for the whole answer and types on. The
+Each simulated editor types in a file of its own, sends a request after each pause (``--pause`` seconds on average, from
+half to one and a half times that), waits for the whole answer and types on. The
 server is llama-cpp-python's own (``pip install "llama-cpp-python[server]"``), in a process of its own; the local engine
 is the one that all windows of a user share. Nothing may be lost: each request ends once.
 """
@@ -39,7 +39,7 @@ START_S = 60
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of all requests to one backend. Times in milliseconds."""
+    """The outcomes of all requests to one backend. Times in milliseconds."""
 
     backend: str
     editors: int
@@ -55,7 +55,7 @@ class Outcome:
 
 
 class Typist:
-    """One editor: a file, a cursor that moves on, and an engine of its own."""
+    """One editor: a file, a moving cursor, and its own engine client."""
 
     def __init__(self, number: int, engine: Engine, arguments: argparse.Namespace) -> None:
         self._random = random.Random(arguments.seed + number)  # noqa: S311  no secret, a repeatable load
@@ -73,7 +73,7 @@ class Typist:
         self.begun = 0
 
     async def work(self, keys: int) -> None:
-        """Type and ask."""
+        """Type and send requests."""
         info = await self._engine.start()
         for _ in range(keys):
             await asyncio.sleep(self._random.uniform(0.5, 1.5) * self._pause_s)
@@ -109,7 +109,7 @@ class Typist:
 
 
 async def measure(backend: str, engines: list[Engine], arguments: argparse.Namespace) -> Outcome:
-    """Let all editors work at once."""
+    """Run all editors at once."""
     typists = [Typist(number, engine, arguments) for number, engine in enumerate(engines)]
     began = perf_counter()
     await asyncio.gather(*(typist.work(arguments.keys) for typist in typists))
@@ -177,7 +177,7 @@ async def remote_engines(count: int, model: Path, threads: int, log: Path) -> As
 
 @asynccontextmanager
 async def local_engines(count: int, model: Path, threads: int) -> AsyncIterator[list[Engine]]:
-    """Connect that many windows to one engine process of their own."""
+    """Connect that many windows to one private engine process."""
     launch = EngineLaunch(
         model_path=str(model), context_tokens=8192, threads=threads, idle_minutes=1.0, cache_folder="", cache_bytes=0
     )
@@ -214,7 +214,7 @@ async def run(arguments: argparse.Namespace, folder: Path) -> list[Outcome]:
 
 
 def main() -> int:
-    """Measure and print; fail when anything was lost."""
+    """Measure and print; fail if a request was lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--editors", type=int, default=50)
     parser.add_argument("--keys", type=int, default=2)
@@ -226,7 +226,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="spark-") as folder:
-        os.environ["SPARK_LSP_RUNTIME_DIR"] = folder  # an engine of our own, which no editor of the user has
+        os.environ["SPARK_LSP_RUNTIME_DIR"] = folder  # a private engine, which no editor of the user shares
         outcomes = asyncio.run(run(arguments, Path(folder)))
     if arguments.json:
         sys.stdout.write(json.dumps([asdict(outcome) for outcome in outcomes], indent=2) + "\n")

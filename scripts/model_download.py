@@ -1,6 +1,6 @@
-"""A model's download beside the installation: a process of its own, whose lines say how far it is.
+"""Download a model beside the installation: a separate process, whose output lines report its progress.
 
-Plain standard library: it runs before anything is installed. A download that fails costs the set-up nothing.
+Uses only the standard library, because it runs before anything is installed. A failed download costs nothing else.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ LOG = Path(sys.prefix) / "spark-lsp-model.log"
 
 
 class ModelDownload:
-    """One download that runs; ``scripts/pull_model.py`` does the work and writes to a log."""
+    """One running download; ``scripts/pull_model.py`` does the work and writes to a log."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.error = ""
         self.status = "asking for it"
         self.notices: list[str] = []
-        """Sentences that were not shown yet."""
+        """Messages that were not shown yet."""
         with LOG.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", str(ROOT / "scripts" / "pull_model.py"), name],
@@ -35,7 +35,7 @@ class ModelDownload:
         self._rest = ""
 
     def poll(self) -> bool:
-        """Read what came; return whether it still runs."""
+        """Read new output; return whether the download still runs."""
         if self._reader.closed:
             return False
         is_running = self._process.poll() is None
@@ -49,12 +49,12 @@ class ModelDownload:
         return is_running
 
     def wait(self, seconds: float) -> None:
-        """Wait for its end, for so long at most."""
+        """Wait for its end, for at most so long."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
 
     def stop(self) -> None:
-        """End it; what has arrived is kept."""
+        """Stop it; downloaded parts are kept."""
         self._process.terminate()
         self._process.wait()
 

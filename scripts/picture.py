@@ -1,4 +1,4 @@
-"""Writes docs/demo.md and draws docs/pictures/demo.svg from what ``scripts/demo.py`` prints in a terminal.
+"""Write docs/demo.md and draw docs/pictures/demo.svg from the terminal output of ``scripts/demo.py``.
 
 python scripts/picture.py
 """
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def _in_terminal(command: list[str]) -> tuple[int, str]:
-    """Run a command on a pseudo-terminal; return its exit code and all it printed."""
+    """Run a command on a pseudo-terminal; return its exit code and all its output."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "COLUMNS": str(COLUMNS), "LINES": "50", "TERM": "xterm-256color"}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
@@ -54,7 +54,7 @@ def _in_terminal(command: list[str]) -> tuple[int, str]:
     while True:
         try:
             block = os.read(ours, 65536)
-        except OSError:  # Linux says so when the other end is closed
+        except OSError:  # Linux reports the closed other end by an error
             break
         if not block:
             break
@@ -78,7 +78,7 @@ def _page(output: str) -> str:
 
 
 def _settle(output: str) -> str:
-    """Return what stays on the screen: lines that a progress display drew over are gone, colours stay."""
+    """Return the final screen: lines that a progress display overwrote are gone, colours stay."""
     lines, row, is_rewritten = [""], 0, False
     for part in CONTROL.split(output.replace("\r\n", "\n")):
         if part == "\n":

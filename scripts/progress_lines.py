@@ -1,6 +1,6 @@
-"""Shows where the set-up is: a line for each thing that runs, which moves on a terminal and is printed elsewhere.
+"""Show the progress of the set-up: a line for each task, which moves on a terminal and is printed elsewhere.
 
-Plain standard library: it runs before anything is installed.
+Uses only the standard library, because it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 LINE_INTERVAL_S = 0.5
 PLAIN_INTERVAL_S = 10.0
-_STARTED_S = time.monotonic()  # of the whole set-up: several displays follow each other
+_STARTED_S = time.monotonic()  # of the whole set-up, because several displays follow each other
 
 
 class ProgressLines:
-    """One display for everything that runs at the same time."""
+    """One display for all tasks that run at the same time."""
 
     def __init__(self) -> None:
         self._is_terminal = sys.stdout.isatty()
@@ -24,7 +24,7 @@ class ProgressLines:
         self._drawn = 0
 
     def show(self, texts: Sequence[str]) -> None:
-        """Show what runs now, one text for each thing."""
+        """Show the running tasks, one text for each."""
         now_s = time.monotonic()
         head = f"  {clock(now_s - _STARTED_S)}  "
         if self._is_terminal:
@@ -38,7 +38,7 @@ class ProgressLines:
         sys.stdout.flush()
 
     def clear(self) -> None:
-        """Take the moving lines away."""
+        """Remove the moving lines."""
         if self._is_terminal:
             sys.stdout.write(self._up() + "\033[J")
             self._drawn = 0

@@ -1,7 +1,7 @@
-"""Pulls a model of the catalogue as ``spark-lsp models pull`` does, and reports as lines for another program.
+"""Pull a model of the catalogue like ``spark-lsp models pull``, and report in lines for another program.
 
-``notice TEXT`` is a sentence to show, ``step DONE TOTAL NAME`` how far the download is, ``error TEXT`` why there is no
-model. It needs the light dependencies only, so it runs while llama.cpp compiles. A model that is there costs nothing.
+``notice TEXT`` is a message to show, ``step DONE TOTAL NAME`` the download's progress, ``error TEXT`` why there is no
+model. It needs the light dependencies only, so it runs while llama.cpp compiles. An existing model costs nothing.
 
 python scripts/pull_model.py NAME
 """

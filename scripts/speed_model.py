@@ -1,6 +1,6 @@
-"""Make a GGUF model of random weights in the shape of a real one: for measuring speed. What it writes is noise.
+"""Make a GGUF model of random weights in the shape of a real one, to measure speed. Its output is noise.
 
-The shapes are those of Qwen2.5-Coder as its models' own configurations state them. The vocabulary is the shipped
+The shapes are those of Qwen2.5-Coder's published configurations. The vocabulary is the embedded
 model's, so that nothing has to be downloaded, or that of any GGUF file, such as a file that holds a vocabulary only.
 """
 
@@ -32,8 +32,8 @@ FIM_TOKENS: Final = (
     "<|file_sep|>",
 )
 _PLACEHOLDER = re.compile(r"\[PAD\d+\]")
-_Q8_ROW: Final = 32  # weights of one block, behind a scale of 16 bits
-_UNIFORM_STD: Final = 73.3  # of whole numbers from -127 to 127
+_Q8_ROW: Final = 32  # weights of one block, after a scale of 16 bits
+_UNIFORM_STD: Final = 73.3  # integers from -127 to 127
 
 Architecture = Literal["qwen2", "qwen3"]
 Storage = Literal["f16", "q8_0"]
@@ -43,7 +43,7 @@ _FILE_TYPES: Final = {"f16": gguf.LlamaFileType.MOSTLY_F16, "q8_0": gguf.LlamaFi
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Sizes of a model. ``tied`` means that the output uses the embedding's weights."""
+    """Sizes of a model. ``tied`` if the output uses the embedding's weights."""
 
     layers: int
     width: int
@@ -68,7 +68,7 @@ SHAPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One tensor to be written: a row-major shape; a vector is a norm (ones) or a bias (zeros) and stays in 32 bits."""
+    """One tensor to write: a row-major shape; a vector is a norm (ones) or a bias (zeros) and stays in 32 bits."""
 
     name: str
     shape: tuple[int, ...]
@@ -88,7 +88,7 @@ def write_speed_model(
     fim_order: str = "spm",
     seed: int = 0,
 ) -> int:
-    """Write a model and return the number of its weights; one tensor at a time is in memory.
+    """Write a model and return the number of its weights; only one tensor at a time is in memory.
 
     Raises:
         ValueError: the file with the vocabulary has none, or no place for fill-in-the-middle tokens.
@@ -139,7 +139,7 @@ def _tensors(shape: Shape, architecture: Architecture, tokens: int) -> Iterator[
 
 
 def _matrix(name: str, rows: int, columns: int) -> Tensor:
-    """Return a matrix that keeps the size of what goes through it."""
+    """Return a matrix that keeps the scale of its input."""
     return Tensor(f"{name}.weight", (rows, columns), spread=columns**-0.5)
 
 
@@ -157,7 +157,7 @@ def _values(tensor: Tensor, storage: Storage, random: np.random.Generator) -> ND
 
 
 def _announce(writer: gguf.GGUFWriter, tensor: Tensor, kind: GGMLQuantizationType) -> None:
-    """Enter a tensor into the file's head; the library takes the shape in bytes."""
+    """Add a tensor to the file's header; the library takes the shape in bytes."""
     stored = gguf.quants.quant_shape_to_byte_shape(tensor.shape, kind)
     writer.add_tensor_info(tensor.name, stored, np.dtype(np.uint8), int(np.prod(stored)), raw_dtype=kind)
 
@@ -176,7 +176,7 @@ def _add_shape(writer: gguf.GGUFWriter, shape: Shape) -> None:
 
 
 def _add_vocabulary(writer: gguf.GGUFWriter, reader: gguf.GGUFReader) -> int:
-    """Copy the tokenizer, with fill-in-the-middle tokens in free places where it has none; return its size.
+    """Copy the tokenizer, with fill-in-the-middle tokens in free places if it has none; return its size.
 
     Raises:
         ValueError: there is no tokenizer, or no free place.

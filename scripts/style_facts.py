@@ -1,9 +1,9 @@
-"""Counts what can be counted of a Python module's style, for docs/internals/style.md.
+"""Count properties of a Python module's style, for docs/internals/style.md.
 
 usage: python -m scripts.style_facts [--seed N] [--peer NAME=FOLDER ...]
 
 Without peers it takes three random modules of each area of the package; a peer is another project's folder, of which
-three random modules are taken. Modules of under twenty lines and tests are left out.
+three random modules are taken. Modules under twenty lines and tests are left out.
 """
 
 import argparse
@@ -35,13 +35,13 @@ class Facts:
     median_lines: int
     longest_lines: int
     documented: int
-    """Percent of the public functions and classes that have a docstring."""
+    """Percent of the public functions and classes with a docstring."""
     annotated: int
     """Percent of the functions whose arguments and result all have a type."""
     words: int
-    """Words of a sentence, on average, in docstrings and comments."""
+    """Average words of a sentence in docstrings and comments."""
     comments: int
-    """Lines of comment in a hundred lines of code."""
+    """Comment lines per hundred lines of code."""
 
 
 def facts_of(path: Path, name: str) -> Facts:
@@ -90,7 +90,7 @@ def table(rows: Sequence[tuple[str, Facts]]) -> str:
 
 
 def chosen(folder: Path, seed: int) -> list[Path]:
-    """Return three random modules of a folder, the same ones for a seed."""
+    """Return three random modules of a folder, the same for a seed."""
     paths = [
         path
         for path in sorted(folder.rglob("*.py"))

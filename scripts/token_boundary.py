@@ -1,8 +1,8 @@
-"""``python -m scripts.token_boundary FOLDER``: what to do with the tokens at the cursor, measured on real code.
+"""Measure ways to treat the tokens at the cursor, on real code: ``python -m scripts.token_boundary FOLDER``.
 
-Cuts lines of the Python files of a folder in the middle of a word, behind a blank and behind the indentation, and asks
-the model for the rest of the line, once for each way to end the prefix: as it is (none), with its last token chosen
-again (token), or with its last word (word). All ways meet the same holes, so their figures are paired. One thread.
+Cuts lines of the Python files of a folder in the middle of a word, behind a blank and behind the indentation, and
+requests the rest of the line, once for each way to end the prefix: as it is (none), with its last token chosen
+again (token), or with its last word (word). All ways get the same holes, so their figures are paired. One thread.
 """
 
 import argparse
@@ -60,7 +60,7 @@ WAYS: Final[dict[str, LastWordOf]] = {"none": _no_last_word, "token": _last_toke
 
 
 def holes_of(folder: Path, wanted: int, seed: int) -> list[Hole]:
-    """Choose holes by turns from the kinds, the same ones each time."""
+    """Choose holes of each kind in turn, the same ones each time."""
     chance = random.Random(seed)  # noqa: S311 - which holes are chosen is no secret
     files = [path for path in sorted(folder.rglob("*.py")) if path.stat().st_size > 2_000]
     chance.shuffle(files)
@@ -95,7 +95,7 @@ def _holes(path: Path, folder: Path, chance: random.Random) -> Iterator[Hole]:
 
 
 def _code_lines(text: str) -> list[int]:
-    """Return the numbers of lines that begin no string and are in none, and that are no comment."""
+    """Return the numbers of lines of code that neither begin a string nor are in one."""
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     except (tokenize.TokenError, SyntaxError):
@@ -129,14 +129,14 @@ def answer(runtime: ModelRuntime, hole: Hole, order: Order | None) -> str:
 
 
 def _ending(runtime: ModelRuntime, hole: Hole, last_word_of: LastWordOf) -> str:
-    """Name what is chosen again, which is all that an answer depends on: two ways often choose the same again."""
+    """Return what is chosen again, which determines the answer: two ways often choose the same again."""
     assert runtime.vocabulary is not None, "loaded"
     last_word = last_word_of(runtime.vocabulary, hole.prefix, runtime.vocabulary.tokenize(hole.prefix))
     return f"{last_word.dropped} {last_word.tokens.tolist()}" if last_word else ""
 
 
 def summary(rows: list[dict[str, object]]) -> dict[str, object]:
-    """Return the figures of each way, and of each pair of ways what one had right and the other wrong."""
+    """Return the figures of each way, and for each pair of ways how often only one was right."""
     kinds = ("all", "word", "blank", "indent")
     figures: dict[str, object] = {"holes": len(rows)}
     for kind in kinds:
@@ -154,14 +154,14 @@ def summary(rows: list[dict[str, object]]) -> dict[str, object]:
 
 
 def _sign_test(gained: int, lost: int) -> float:
-    """Return how likely so uneven a split is when both are alike, two-sided."""
+    """Return the two-sided probability of so uneven a split if both are alike."""
     count, least = gained + lost, min(gained, lost)
     tail: float = sum(math.comb(count, number) for number in range(least + 1)) / 2**count
     return round(min(1.0, 2 * tail), 4)
 
 
 def main() -> None:
-    """Print JSON; write each hole with its answers to a file as they come."""
+    """Print JSON; write each hole with its answers to a file at once."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", required=True)
@@ -177,7 +177,7 @@ def main() -> None:
         row: dict[str, object] = {"kind": hole.kind, "path": hole.path, "before": hole.prefix[-40:], "rest": hole.rest}
         known: dict[str, str] = {}
         for way, last_word_of in WAYS.items():
-            vars(prompt_tokens)["last_word_of"] = last_word_of  # the one thing that differs
+            vars(prompt_tokens)["last_word_of"] = last_word_of  # the only difference
             same = _ending(runtime, hole, last_word_of)
             text = known[same] = known[same] if same in known else answer(runtime, hole, options.order)
             row |= {way: text, f"{way}_exact": text.rstrip() == hole.rest.rstrip(),

@@ -1,4 +1,4 @@
-"""``python -m scripts.compare``: run both sides over the trace and print the table. ``make compare`` runs it."""
+"""Run both sides over the trace and print the table: ``python -m scripts.compare``, or ``make compare``."""
 
 import argparse
 import asyncio
@@ -32,17 +32,17 @@ ROOT = Path(__file__).resolve().parents[2]
 REST_LIMIT_S = 120.0
 OURS = "Spark LSP"
 THEIRS = {0: "llama.cpp", 256: "with --cache-reuse"}
-"""Their sides by the value of the server's option; TheirSide says what it does."""
+"""Variants of their side by the value of the server's option; TheirSide describes them."""
 
 
 @dataclass(slots=True)
 class Account:
-    """What was measured of one side so far."""
+    """The measurements of one side so far."""
 
     name: str
     keys: list[KeyTime] = field(default_factory=list)
     ready_s: float = 0.0
-    """Time from the last start until everything was read."""
+    """Seconds from the last start until everything was prefilled."""
 
 
 def _options(words: list[str]) -> argparse.Namespace:
@@ -64,9 +64,9 @@ def _options(words: list[str]) -> argparse.Namespace:
 
 
 def main(words: list[str]) -> int:
-    """Return 0, or 1 when their server was wanted and its build or the server failed."""
+    """Return 0, or 1 if their server was requested and its build or the server failed."""
     options = _options(words)
-    # Ended from outside, it ends the processes that it started, as it does on Ctrl-C.
+    # Ended from outside, this script ends the processes that it started, as it does on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     code = 0
     server: Path | None = None
@@ -102,7 +102,7 @@ def _model(options: argparse.Namespace) -> Path:
 
 
 def _server(options: argparse.Namespace) -> Path | None:
-    """Return their server; None, with a sentence, where there is nothing to build it with."""
+    """Return their server; None, with a message, if there is no compiler to build it with."""
     if options.server:
         return Path(options.server)
     if build_server.finished(options.build_folder) is None and not build_server.has_compiler():
@@ -114,7 +114,7 @@ def _server(options: argparse.Namespace) -> Path | None:
 async def _compare(
     options: argparse.Namespace, trace: Trace, server: Path | None, context_tokens: int
 ) -> tuple[Comparison, list[dict[str, Any]]]:
-    """Run the trace on all sides, visit by visit, as often as wanted."""
+    """Run the trace on all sides, visit by visit, as often as requested."""
     accounts = [Account(OURS), *(Account(name) for name in (THEIRS.values() if server else ()))]
     for number in range(options.repeats):
         _say(f"{context_tokens} tokens, run {number + 1} of {options.repeats} …")
@@ -137,8 +137,8 @@ async def _run(
     folder: Path,
     accounts: list[Account],
 ) -> None:
-    """Start all sides again and let them take turns: the machine's other work then meets them alike."""
-    # A copy under another name: what the catalogue knows of the embedded model does not hold for a user's own file.
+    """Start all sides again and let them take turns, so that other work on the machine affects them alike."""
+    # A copy under another name: facts of the catalogue about the embedded model must not apply to a user's file.
     with long_enough(str(_model(options)), context_tokens, _warn) as path:
         model = Path(shutil.copy(path, folder / "compared.gguf"))
     is_suffix_first = describe_model(model).fim_order == "spm"

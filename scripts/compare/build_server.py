@@ -1,7 +1,7 @@
-"""llama.cpp's own server, built from the source that the installed llama-cpp-python brings along. Nothing is committed.
+"""Build llama.cpp's own server from the source that the installed llama-cpp-python brings along.
 
-Same library version and same compiler flags as the library our engine runs on, so that the two differ in what is around
-it. Everything is in one folder of the user's cache and can be deleted.
+The version and the compiler flags are those of the library that our engine uses, so that only the surrounding programs
+differ. Everything is in one folder of the user's cache and can be deleted; nothing is committed.
 """
 
 import os
@@ -30,7 +30,7 @@ _OPTIONS: Final = (
     "-DBUILD_SHARED_LIBS=OFF",
     "-DLLAMA_CURL=OFF",
     "-DLLAMA_OPENSSL=OFF",
-    "-DLLAMA_BUILD_UI=OFF",  # the pages of its web interface would be fetched from the network
+    "-DLLAMA_BUILD_UI=OFF",  # its web interface would be fetched from the network
     "-DLLAMA_USE_PREBUILT_UI=OFF",
     "-DLLAMA_BUILD_TESTS=OFF",
     "-DLLAMA_BUILD_EXAMPLES=OFF",
@@ -41,11 +41,11 @@ Say = Callable[[str], None]
 
 
 class BuildFailed(Exception):
-    """A step of the build ended with an error; the message names the step and where its output is."""
+    """A step of the build ended with an error; the message names the step and the file with its output."""
 
 
 def default_folder() -> Path:
-    """Return where the server of this library version is kept."""
+    """Return the folder of the server for this library version."""
     return Path(platformdirs.user_cache_dir("spark-lsp")) / "compare" / version(LIBRARY)
 
 
@@ -62,7 +62,7 @@ def finished(folder: Path) -> Path | None:
 
 
 def build(folder: Path, say: Say) -> Path:
-    """Return the server, built now unless it is there; some 10 to 15 minutes on two cores.
+    """Return the server, building it first if necessary; that takes 10 to 15 minutes on two cores.
 
     Raises:
         BuildFailed: a step failed.
@@ -90,7 +90,7 @@ def build(folder: Path, say: Say) -> Path:
 
 
 def _download(folder: Path) -> Path:
-    """Let pip get the source distribution: the package is the one that is installed, so is its address."""
+    """Have pip download the source distribution of the installed package."""
     wanted = f"{LIBRARY}=={version(LIBRARY)}"
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", LIBRARY, wanted, "-d", str(folder)]
     _run(command, folder / "download.log")
@@ -98,11 +98,11 @@ def _download(folder: Path) -> Path:
 
 
 def _unpack(archive: Path, source: Path) -> None:
-    """Take llama.cpp's own tree out of the archive, into a folder that appears only when it is whole."""
+    """Extract llama.cpp's own tree from the archive, into a folder that appears only once it is complete."""
     half = source.with_name("unpacking")
     shutil.rmtree(half, ignore_errors=True)
     with tarfile.open(archive) as tar:
-        # The archive also holds the repository's own files of that name, further down.
+        # The archive also contains the repository's own files of that name, further down.
         inner = [member for member in tar.getmembers() if PurePosixPath(member.name).parts[1:3] == _INNER]
         if not inner:
             raise BuildFailed(f"{archive.name} holds no {'/'.join(_INNER)}.")
@@ -113,7 +113,7 @@ def _unpack(archive: Path, source: Path) -> None:
 
 
 def _tools(folder: Path) -> dict[str, str]:
-    """Return cmake, and ninja where it is; a cmake that is missing comes from pip into the folder."""
+    """Return cmake, and ninja if it is installed; pip installs a missing cmake into the folder."""
     programs = {name: path for name in ("cmake", "ninja") if (path := shutil.which(name))}
     if "cmake" not in programs:
         tools = folder / "tools"

@@ -1,4 +1,4 @@
-"""What is measured of one key, and waiting until processes have come to rest. The same for both sides."""
+"""Time one key, and wait until processes are at rest. The same for both sides."""
 
 import time
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ import msgspec
 import psutil
 
 How = Literal["model", "kept", "refused"]
-"""Where an answer came from: the model, an earlier answer that was typed through, or a refusal to ask at all."""
+"""Where an answer came from: the model, an earlier answer that was typed through, or no request at all."""
 
 REST_S: Final = 0.5
 RESTING_SHARE: Final = 0.06
@@ -16,13 +16,13 @@ RESTING_SHARE: Final = 0.06
 
 
 class KeyTime(msgspec.Struct, frozen=True, kw_only=True):
-    """One key: times from the change to the first text, and to the whole answer; tokens as the side reports them."""
+    """One key: milliseconds from the change to the first text, and to the whole answer; tokens as reported."""
 
     visit: int
     key: int
     how: How
     first_text_ms: float
-    """Until the first text arrived, or the answer that there is none."""
+    """Until the first text arrived, or an empty answer."""
     answer_ms: float
     prompt_tokens: int = 0
     read_tokens: int = 0
@@ -31,12 +31,12 @@ class KeyTime(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_switch(self) -> bool:
-        """Whether this is the first key in a file that was not the last one."""
+        """Whether this is the first key after a change of the file."""
         return self.key == 0 and self.visit > 0
 
 
 def rest(pids: Iterable[int], limit_s: float, look_s: float = REST_S) -> bool:
-    """Wait until processes and their children compute nothing; False when they still do after the limit."""
+    """Wait until processes and their children compute nothing; False if they still do after the limit."""
     ids = list(pids)
     until = time.monotonic() + limit_s
     quiet = 0
@@ -52,7 +52,7 @@ def rest(pids: Iterable[int], limit_s: float, look_s: float = REST_S) -> bool:
 
 
 def _cpu_s(pids: Iterable[int]) -> float:
-    """Return processor seconds that processes and their living children have used."""
+    """Return the processor seconds that processes and their living children have used."""
     family: dict[int, psutil.Process] = {}
     for pid in pids:
         try:

@@ -1,7 +1,7 @@
-"""Our side: the language server as an editor meets it, over stdio, with the engine process that it starts.
+"""Drive our side: the language server over stdio, as an editor does, with the engine process that it starts.
 
-Each key is a change and a streaming request; completions by hand are not used, so the gates hold as they do in typing.
-Settings that differ from the defaults: no wait before asking, the model, the threads, and the size of the context.
+Each key is a change and a streaming request; completions are not triggered by hand, so the gates apply as in typing.
+Settings that differ from the defaults: no debounce, the model, the threads, and the size of the context.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ _PRIVATE: Final = "SPARK_LSP_RUNTIME_DIR"  # where the test editor puts the engi
 _READY_S: Final = 180.0
 _READ_S: Final = 1800.0
 _STEADY_S: Final = 4.0
-"""Time without a change of the cached prefix after which none is expected: background reading pauses for less."""
+"""Seconds without a change of the cached prefix after which it is complete; pauses of the prefill are shorter."""
 _STREAM: Final = "spark/inlineCompletionStream"
 
 
 class OurSide:
-    """One editor window. ``prepare`` waits until the model has read what it is going to."""
+    """One editor window. ``prepare`` waits until the cached prefix is complete."""
 
     def __init__(self, window: Editor, folder: Path) -> None:
         self._window = window
@@ -39,7 +39,7 @@ class OurSide:
         self._token = 0
 
     async def prepare(self, trace: Trace) -> None:
-        """Look at a file that no visit goes to, until index and cached prefix are there.
+        """Open a file that no visit uses, and wait until index and cached prefix are complete.
 
         Raises:
             TimeoutError: the index or the model did not become ready.
@@ -60,7 +60,7 @@ class OurSide:
 
     @property
     def resident_tokens(self) -> int:
-        """Tokens of the cached prefix that the model has read, as the server tells its editor."""
+        """Tokens of the cached prefix that are prefilled, as the server reports them to its editor."""
         return int(self._window.statuses[-1].resident_tokens)
 
     def _is_ready(self) -> bool:
@@ -71,7 +71,7 @@ class OurSide:
         await asyncio.to_thread(rest, [os.getpid(), *self._pids], limit_s)
 
     async def arrive(self, old: Visit | None, new: Visit, pause_s: float) -> None:
-        """Save and leave one file and come to a place in the next, as the plugins for editors tell it."""
+        """Save and leave one file and move to a place in the next, with the notifications of our editor plugins."""
         if old:
             (self._window.root / old.path).write_text(old.left_behind, "utf-8")
             identifier = types.TextDocumentIdentifier(self._window.uri(old.path))
@@ -87,7 +87,7 @@ class OurSide:
         await asyncio.sleep(pause_s)
 
     async def type(self, visit: Visit, number: int) -> AsyncIterator[KeyTime]:
-        """Type a visit's keys, asking at each."""
+        """Type a visit's keys, with a request at each."""
         typed = ""
         for key, inserted in enumerate(visit.keys):
             before = visit.text[: visit.offset] + typed
@@ -100,12 +100,12 @@ class OurSide:
             yield _key_time(log.requests[-1], first_ms, answer_ms, visit=number, key=key)
 
     async def _timed(self, path: str, at: types.Position, began: float) -> tuple[float, float]:
-        """Ask; return when the first text came, and the whole answer, in ms after ``began``."""
+        """Send a request; return when the first text and the whole answer came, in ms after ``began``."""
         partials = len(self._window.partials)
         asked = asyncio.create_task(self._ask(path, at))
         shown = asyncio.create_task(self._window.until(lambda window: len(window.partials) > partials))
         await asyncio.wait((asked, shown), return_when=asyncio.FIRST_COMPLETED)
-        if shown.done() and shown.exception():  # it has lost its patience before anything came
+        if shown.done() and shown.exception():  # the request timed out before any text came
             await asyncio.wait((asked,))
         first_ms = (time.perf_counter() - began) * 1000
         await asked
@@ -144,7 +144,7 @@ class OurSide:
 async def our_side(
     folder: Path, trace: Trace, model: Path, context_tokens: int, threads: int
 ) -> AsyncIterator[OurSide]:
-    """Open a window on the trace's workspace, written again into a folder of its own."""
+    """Open a window on the trace's workspace, written into a new folder."""
     root = folder / "workspace"
     for path, text in trace.files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -169,7 +169,7 @@ def _position(before: str) -> types.Position:
 
 
 def _key_time(record: Any, first_ms: float, answer_ms: float, **place: int) -> KeyTime:
-    """Join what the editor saw with what the server's log says of the same request."""
+    """Join what the editor saw with the server's log entry for the same request."""
 
     def fact(name: str) -> Any:
         return getattr(record.facts, name, 0)
@@ -191,7 +191,7 @@ def _key_time(record: Any, first_ms: float, answer_ms: float, **place: int) -> K
 
 
 def _pids_in(status: bytes) -> list[int]:
-    """Return every process id that the engine's status names."""
+    """Return every process id in the engine's status."""
     pids: list[int] = []
     waiting = [json.loads(status or b"null")]
     while waiting:

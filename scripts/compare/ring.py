@@ -1,7 +1,7 @@
-"""llama.vim's memory of other files: chunks of lines in a queue, promoted one by one to a ring that each request sends.
+"""Model llama.vim's context of other files: chunks in a queue, promoted one by one to a ring that each request sends.
 
-The rules and numbers are those of llama.vim as its own documentation and source state them: chunks are a random half of
-what was looked at, equal ones are dropped, similar ones evicted. Its text is not used here.
+The rules and numbers are those of llama.vim's documentation and source: chunks are a random half of the visited lines,
+equal chunks are dropped, similar ones evicted. None of its text is used here.
 """
 
 import random
@@ -16,7 +16,7 @@ MIN_CHUNK_LINES: Final = 3
 SAME: Final = 0.9
 """Similarity above which a new chunk replaces an old one."""
 NEAR: Final = 0.5
-"""Similarity to the text around the cursor above which a chunk leaves the ring: it would be repeated."""
+"""Similarity to the text around the cursor above which a chunk leaves the ring, because it would be repeated."""
 
 _NO_WORD = re.compile(r"\W+")
 
@@ -30,7 +30,7 @@ class Chunk:
 
     @property
     def text(self) -> str:
-        """The lines as the server gets them."""
+        """The lines as the server receives them."""
         return "\n".join(self.lines) + "\n"
 
 
@@ -45,11 +45,11 @@ class Ring:
 
     @property
     def is_full(self) -> bool:
-        """Whether the next promotion pushes the oldest chunk out."""
+        """Whether the next promotion evicts the oldest chunk."""
         return len(self.chunks) == self._capacity
 
     def pick(self, path: str, lines: Sequence[str], *, evict: bool = True) -> None:
-        """Queue a chunk of lines that the user came by; ``evict`` lets it replace similar ones, else it gives way."""
+        """Queue a chunk of visited lines; ``evict`` lets it replace similar chunks, otherwise it is dropped."""
         if len(lines) < MIN_CHUNK_LINES:
             return
         chunk = Chunk(path, self._half(lines))
@@ -65,7 +65,7 @@ class Ring:
         self.queued.append(chunk)
 
     def promote(self) -> bool:
-        """Move the oldest queued chunk into the ring, whose oldest leaves when it is full; False without one."""
+        """Move the oldest queued chunk into the ring, evicting one if it is full; False if the queue is empty."""
         if not self.queued:
             return False
         if self.is_full:
@@ -74,7 +74,7 @@ class Ring:
         return True
 
     def drop_near(self, lines: Sequence[str]) -> None:
-        """Let go of chunks that look like the text around the cursor, as each request does."""
+        """Drop chunks similar to the text around the cursor, as each request does."""
         around = self._half(lines, always=True)
         self.chunks[:] = [chunk for chunk in self.chunks if similarity(chunk.lines, around) <= NEAR]
 
@@ -90,7 +90,7 @@ class Ring:
 
 
 def similarity(first_lines: Sequence[str], second_lines: Sequence[str]) -> float:
-    """Return how many words of two texts are the same, 0 to 1 and above where words repeat."""
+    """Return how many words two texts have in common, 0 to 1, and above if words repeat."""
     first, second = _NO_WORD.split("\n".join(first_lines)), _NO_WORD.split("\n".join(second_lines))
     known = set(first)
     common = sum(word in known for word in second)

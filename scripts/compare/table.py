@@ -1,4 +1,4 @@
-"""Summing up keys into medians and ratios, and showing both sides beside each other. Pure."""
+"""Summarise keys as medians and ratios, and print both sides beside each other. Pure."""
 
 import statistics
 from collections.abc import Callable, Iterator, Sequence
@@ -8,13 +8,13 @@ import msgspec
 from scripts.compare.measure import KeyTime
 
 EVEN_SHARE = 0.8
-"""Share of their prompt's tokens from which ours counts as of the same size."""
+"""Share of their prompt's tokens from which our prompt counts as the same size."""
 
 _Row = tuple[str, ...]
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """Times of one kind of key on one side, in ms; counts say what they stand on."""
+    """Times of one kind of key on one side, in ms, and the counts behind them."""
 
     keys: int
     first_text_p50_ms: float
@@ -28,20 +28,20 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 class Side(msgspec.Struct, frozen=True):
-    """One side at one context size. A figure is None where there was no such key."""
+    """One side at one context size. A figure is None if there was no such key."""
 
     name: str
     key: Figure | None
-    """Keys in the same file as the key before, of those that asked the model."""
+    """Keys that sent a request to the model, in the same file as the key before."""
     switch: Figure | None
-    """First keys after a switch to another file, of those that asked the model."""
+    """First keys after a file switch that sent a request to the model."""
     every: Figure | None
-    """All keys but those that were not asked for: asked of the model or served from an earlier answer."""
+    """All keys that had an answer: from the model or from an earlier answer."""
     kept: int
-    """Keys that were served from an earlier answer."""
+    """Keys that an earlier answer served."""
     refused: int
     ready_s: float
-    """Time from the start until everything was read."""
+    """Seconds from the start until everything was prefilled."""
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -53,7 +53,7 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 def side(name: str, keys: Sequence[KeyTime], ready_s: float) -> Side:
-    """Sum up the keys of one side."""
+    """Summarise the keys of one side."""
     asked = [key for key in keys if key.how == "model"]
     return Side(
         name=name,
@@ -67,7 +67,7 @@ def side(name: str, keys: Sequence[KeyTime], ready_s: float) -> Side:
 
 
 def figure(keys: Sequence[KeyTime]) -> Figure | None:
-    """Return medians and 95th percentiles; None of nothing."""
+    """Return medians and 95th percentiles; None without samples."""
     if not keys:
         return None
     first, answer = [key.first_text_ms for key in keys], [key.answer_ms for key in keys]
@@ -93,12 +93,12 @@ def p95(values: Sequence[float]) -> float:
 
 
 def ratio(ours: float, theirs: float) -> float | None:
-    """Return our time as a share of theirs; None where theirs is no time."""
+    """Return our time as a share of theirs; None if they have no time."""
     return round(ours / theirs, 3) if theirs > 0 else None
 
 
 def is_uneven(comparison: Comparison) -> bool:
-    """Whether our prompts were so much shorter than one of theirs that the times do not compare."""
+    """Whether our prompts were so much shorter than one of theirs that the times cannot be compared."""
     ours = comparison.ours.key
     others = [their_side.key for their_side in comparison.theirs if their_side.key]
     return ours is not None and any(ours.prompt_tokens < EVEN_SHARE * key.prompt_tokens for key in others)
@@ -125,7 +125,7 @@ _KINDS = (("each key that asked", "key"), ("after a file switch", "switch"), ("a
 
 
 def rows(comparison: Comparison) -> list[_Row]:
-    """Return the table's lines: what, ours, then theirs and our share of it for each of their sides."""
+    """Return the table's lines: what, ours, then theirs and our share of it for each of their variants."""
     table_rows: list[_Row] = []
     for kind, name in _KINDS:
         figures = [getattr(one_side, name) for one_side in (comparison.ours, *comparison.theirs)]

@@ -1,9 +1,9 @@
-"""Their side: llama.cpp's server driven as llama.vim drives it, one request after the other, all on 127.0.0.1.
+"""Drive llama.cpp's server as llama.vim does, one request after the other, all on 127.0.0.1.
 
-A request holds up to 256 lines before the cursor, 64 after, and the ring; the prompt stays in the server's cache; a
+A request contains up to 256 lines before the cursor, 64 after, and the ring; the prompt stays in the server's cache; a
 completion ends after 128 tokens, at a lesser indentation, or at the first line end after a quarter of a second.
-What llama.vim does besides and is left out here, because it only takes time from the next key: asking in advance for
-what would follow an accepted suggestion.
+llama.vim also prefetches what follows an accepted suggestion; that is left out here, because it only takes time from
+the next key.
 """
 
 import http.client
@@ -26,17 +26,17 @@ PREDICT_MS: Final = 250
 """llama.vim allows a request while typing a quarter of its t_max_predict_ms of 1,000."""
 PROMPT_MS: Final = 500
 FAR_LINES: Final = 32
-"""Distance between two requests beyond which chunks around the cursor are taken."""
+"""Lines between two requests beyond which chunks around the cursor are queued."""
 SCOPE_LINES: Final = 1024
 LOOK_BACK: Final = 128
-"""Typed characters behind which an earlier answer is still found."""
+"""Typed characters after which an earlier answer is still found."""
 TOKENS_PER_CHUNK: Final = 512
 """llama.vim's default ring of 16 chunks suits 8k tokens of context; its documentation gives 64 for 32k."""
 
 BATCH: Final = ("--batch-size", "1024", "--ubatch-size", "1024")
-"""What llama.vim's documentation and the server's own presets for it recommend."""
+"""The batch size that llama.vim's documentation and the server's own presets for it recommend."""
 MIN_CONTEXT_TOKENS: Final = 2048
-"""The batch bounds the text around the cursor to 1,024 tokens; a smaller context has no room for it."""
+"""Tokens; the batch limits the text around the cursor to 1,024, for which a smaller context has no space."""
 _LOAD_S: Final = 120.0
 _ANSWER_S: Final = 600.0
 
@@ -44,16 +44,16 @@ _Settings = dict[str, Any]
 
 
 class ServerFailed(Exception):
-    """Their server did not start, or refused a request; the message says what it said."""
+    """Their server did not start, or refused a request; the message quotes its output."""
 
 
 class TheirSide:
     """One server process and one llama.vim. Use as a context manager; ``prepare`` fills the ring and the cache.
 
-    ``cache_reuse`` is the server's option: 0 reads again all that stands behind the first difference, as its default
-    does, and is exact. 256 is what llama.vim's documentation recommends: what is equal further on is moved to its new
-    place although it was computed behind other text, which is fast and changes the answers.
-    ``is_suffix_first`` is the order that the model was trained on, which our side follows too.
+    ``cache_reuse`` is the server's option: 0, its default, prefills everything after the first difference
+    and is exact. 256 is what llama.vim's documentation recommends: equal text further on moves to its new
+    position although it was computed behind other text, which is fast and changes the answers.
+    ``is_suffix_first`` is the order that the model was trained on, which our side uses too.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class TheirSide:
         place = ["--host", "127.0.0.1", "--port", str(self._port), "--n-gpu-layers", "0", *BATCH]
         if is_suffix_first:
             place.append("--spm-infill")
-        # The server keeps room for its own --predict, not for the request's, and refuses what is then too long.
+        # The server reserves space for its own --predict, not for the request's, and refuses what is then too long.
         place += ["--cache-reuse", str(cache_reuse), "--predict", str(MAX_TOKENS)]
         sizes = ["-c", str(context_tokens), "--threads", str(threads), "--threads-batch", str(threads)]
         self._log = (folder / f"llama-server-{cache_reuse}.log").open("wb")
@@ -110,7 +110,7 @@ class TheirSide:
         self._log.close()
 
     def prepare(self, trace: Trace) -> None:
-        """Have come by the workspace's other files until the ring is full, and let the server read it."""
+        """Visit the workspace's other files until the ring is full, and let the server prefill it."""
         visited = {visit.path for visit in trace.visits}
         for path, text in trace.files.items():
             for lines in windows(text, CHUNK_LINES + 1) if path not in visited else ():
@@ -121,7 +121,7 @@ class TheirSide:
         self._warm()
 
     def arrive(self, old: Visit | None, new: Visit, pause_s: float) -> None:
-        """Save and leave one file and look around in the next; once a second a chunk goes into the ring meanwhile."""
+        """Save and leave one file and move around in the next, while one chunk a second goes into the ring."""
         if old:
             text = old.left_behind
             at = text.count("\n", 0, old.offset + sum(map(len, old.keys)))
@@ -136,7 +136,7 @@ class TheirSide:
         time.sleep(max(0.0, until - time.monotonic()))
 
     def type(self, visit: Visit, number: int) -> Iterator[KeyTime]:
-        """Type a visit's keys, asking at each."""
+        """Type a visit's keys, with a request at each."""
         typed = ""
         for key, inserted in enumerate(visit.keys):
             typed += inserted
@@ -167,7 +167,7 @@ class TheirSide:
         )
 
     def _kept(self, request: _Settings) -> str:
-        """Return the rest of an earlier answer that the user is typing through; shown while the next is asked for."""
+        """Return the rest of an earlier answer that is being typed through; it is shown while the next request runs."""
         before, suffix = _key(request)
         for back in range(1, min(LOOK_BACK, len(before)) + 1):
             answer = self._answers.get((before[:-back], suffix), "")
@@ -176,7 +176,7 @@ class TheirSide:
         return ""
 
     def _look_around(self, stay: Visit, before: str) -> None:
-        """Take a chunk above what the request held and one below, when the cursor has come far."""
+        """Queue a chunk above the request's lines and one below, if the cursor has moved far."""
         line = before.count("\n")
         if abs(line - self._picked_line) <= FAR_LINES:
             return
@@ -187,7 +187,7 @@ class TheirSide:
         self._picked_line = line
 
     def _warm(self) -> None:
-        """Let the server read the ring, as llama.vim does when nothing is typed."""
+        """Let the server prefill the ring, as llama.vim does when nothing is typed."""
         self._post({**_empty_request(), "input_extra": self._ring.extra(), "n_predict": 0, "stream": False})
 
     def _post(self, body: _Settings) -> bytes:
@@ -198,7 +198,7 @@ class TheirSide:
             connection.close()
 
     def _ask(self, request: _Settings, began: float) -> tuple[float, str, _Settings]:
-        """Return the time of the first text, the whole text, and the last event's facts."""
+        """Return the time of the first text, the whole text, and the statistics of the last event."""
         connection = self._send(request)
         first_ms, text, facts = 0.0, "", {}
         try:
@@ -263,8 +263,8 @@ def _empty_request() -> _Settings:
         "top_k": 40,
         "top_p": 0.90,
         "samplers": ["top_k", "top_p", "infill"],
-        "stream": True,  # llama.vim waits for the whole; streaming shows when the first text is there
-        "seed": 1,  # the same texts in each run; llama.vim leaves it to chance
+        "stream": True,  # llama.vim waits for the whole answer; streaming shows when the first text is there
+        "seed": 1,  # the same texts in each run; llama.vim chooses at random
         "cache_prompt": True,
         "t_max_prompt_ms": PROMPT_MS,
         "t_max_predict_ms": PREDICT_MS,

@@ -1,6 +1,6 @@
-"""The typing trace: visits to files of this project, each a few lines typed key by key. Made from the sources, by rule.
+"""Make the typing trace from this project's sources by rule: visits to files, each a few lines typed key by key.
 
-A visit types back lines that were taken out of its file, so that what is typed is code somebody wrote. The same files
+A visit types lines that were removed from its file, so that the typed text is real code. The same files
 always give the same trace; ``Trace.digest`` names it.
 """
 
@@ -12,19 +12,19 @@ from itertools import pairwise
 from pathlib import Path
 
 VISITED = (0, 1, 0, 2)
-"""Which of the chosen files each visit goes to: a switch, a switch back, and a third file."""
+"""The file of each visit, by its index: a switch, a switch back, and a third file."""
 
 MIN_FILE_LINES = 120
-"""A shorter file has no text that is out of llama.vim's sight, which makes a switch cheap."""
+"""Lines; a shorter file has no text that llama.vim does not send anyway, which makes a switch cheap."""
 
-MIN_KEYS, MAX_KEYS = 13, 40  # of one visit; the shortest that a place has is taken, some 20 keys
+MIN_KEYS, MAX_KEYS = 13, 40  # of one visit; the shortest pair of lines is chosen, some 20 keys
 _PLACES = (0.35, 0.7)  # how far down a file its first and its second visit type
 _STATEMENT = re.compile(r"[a-zA-Z_]\w*[^\w]")  # begins with a name, not with a bracket, a quote or a comment
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One stay in a file: its text on arrival, the cursor in code points, and what each key inserts there."""
+    """One visit to a file: its text on arrival, the cursor in code points, and the text that each key inserts."""
 
     path: str
     text: str
@@ -33,17 +33,17 @@ class Visit:
 
     @property
     def left_behind(self) -> str:
-        """The file's text when the visit is over."""
+        """The file's text after the visit."""
         return self.text[: self.offset] + "".join(self.keys) + self.text[self.offset :]
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Visits in order, and the workspace's other files as they stay."""
+    """Visits in order, and the workspace's other files, which never change."""
 
     visits: tuple[Visit, ...]
     files: Mapping[str, str]
-    """What is on disk at the start: path within the workspace, text."""
+    """The files on disk at the start: path within the workspace, text."""
 
     @property
     def keys(self) -> int:
@@ -52,7 +52,7 @@ class Trace:
 
     @property
     def digest(self) -> str:
-        """Short name of all that is typed and read; two runs with the same one are the same work."""
+        """A short name for all typed and indexed text; two runs with the same digest have the same work."""
         digest = hashlib.sha256()
         for text in (*(part for item in sorted(self.files.items()) for part in item), *self._typed()):
             digest.update(text.encode() + b"\0")
@@ -64,13 +64,13 @@ class Trace:
 
 
 def source_files(root: Path) -> dict[str, str]:
-    """Read the Python files of the project's package, by path within the repository."""
+    """Return the Python files of the project's package, by path within the repository."""
     paths = sorted((root / "spark_lsp").rglob("*.py"))
     return {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in paths}
 
 
 def record(files: Mapping[str, str], visited: Sequence[int] = VISITED) -> Trace:
-    """Make the trace of a workspace.
+    """Return the trace of a workspace.
 
     Raises:
         ValueError: too few of its files are long enough and have lines to type.
@@ -81,7 +81,7 @@ def record(files: Mapping[str, str], visited: Sequence[int] = VISITED) -> Trace:
     for number, path in enumerate(chosen):
         stays = list(visited).count(number)
         lines_of[path] = [line for line in _places(files[path]) if line is not None][:stays]
-        # From the end, so that the places further up keep their line numbers.
+        # From the end, so that earlier places keep their line numbers.
         for line in reversed(lines_of[path]):
             texts[path] = _without(texts[path], line)
     start = dict(texts)
@@ -98,7 +98,7 @@ def record(files: Mapping[str, str], visited: Sequence[int] = VISITED) -> Trace:
 
 
 def _choose(files: Mapping[str, str], count: int) -> list[str]:
-    """Take files at even steps through the workspace, out of those that all visits can be made to."""
+    """Choose files at even steps through the workspace, among those that all visits can use."""
     fit = [
         path
         for path, text in sorted(files.items())
@@ -111,7 +111,7 @@ def _choose(files: Mapping[str, str], count: int) -> list[str]:
 
 
 def _places(text: str) -> list[int | None]:
-    """Return the first of two lines to type at each of the two depths of a file; None where there are no such lines."""
+    """Return the first of two lines to type at each of the two depths of a file; None if there are no such lines."""
     lines = text.split("\n")
     middle = int(len(lines) * sum(_PLACES) / len(_PLACES))
     ranges = ((int(len(lines) * _PLACES[0]), middle - 1), (int(len(lines) * _PLACES[1]), len(lines) - 2))
@@ -120,7 +120,7 @@ def _places(text: str) -> list[int | None]:
 
 
 def _is_typed(first: str, second: str) -> bool:
-    """Whether two lines are what a person would type in a row: statements of one block, not too long."""
+    """Whether a person would type two lines in a row: statements of one block, not too long."""
     depth = _indent(first)
     return (
         depth > 0
@@ -139,13 +139,13 @@ def _indent(line: str) -> int:
 
 
 def _without(text: str, line: int) -> str:
-    """Take the typed text of two lines away; the first line's indentation stays, as an editor puts it there."""
+    """Remove the typed text of two lines; the first line keeps its indentation, as an editor inserts it."""
     lines = text.split("\n")
     return "\n".join([*lines[:line], " " * _indent(lines[line]), *lines[line + 2 :]])
 
 
 def _visit(path: str, whole: str, text: str, line: int) -> Visit:
-    """Type two lines of the whole text back; places further up are whole again or were never taken out."""
+    """Return a visit that types two lines of the complete text; other visits' lines below are still removed."""
     lines = whole.split("\n")
     indent = " " * _indent(lines[line])
     typed = (*lines[line].strip(), "\n" + indent, *lines[line + 1].strip())
@@ -154,7 +154,7 @@ def _visit(path: str, whole: str, text: str, line: int) -> Visit:
 
 
 def windows(text: str, lines: int) -> Iterator[list[str]]:
-    """Cut a text into stretches of that many lines; the last may be shorter."""
+    """Split a text into chunks of that many lines; the last may be shorter."""
     every = text.split("\n")
     starts = [*range(0, len(every), lines), len(every)]
     yield from (every[start:end] for start, end in pairwise(starts))

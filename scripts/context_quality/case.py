@@ -1,4 +1,4 @@
-"""A hole as a request sees it: the document without what is missing, the window around the cursor, the index."""
+"""Present a hole as a request sees it: the document without the missing text, the window, the index."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from spark_lsp.text.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """The window, the same in all modes, and what other files may have, in tokens."""
+    """Tokens of the window, the same in all modes, and of other files."""
 
     before: int
     after: int
@@ -29,7 +29,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Case:
-    """A hole with all that a mode may look at."""
+    """A hole with everything that a mode may use."""
 
     hole: Hole
     missing: str
@@ -39,23 +39,23 @@ class Case:
     sizes: Sizes
     counter: TokenCounter
     begun: int
-    """How many characters before the cursor belong to the first token of what is missing."""
+    """Characters before the cursor that belong to the first token of the missing text."""
     open_paths: frozenset[str] = frozenset()
     """The files of all holes of the package, which a long cached prefix leaves out, so that it is the same for all."""
 
     @property
     def view(self) -> IndexView:
-        """The index, which holds the document as it stands."""
+        """The index, which contains the document in its current state."""
         return self.cursor.view
 
     @property
     def prefix(self) -> str:
-        """What the window shows before the cursor, up to the token that the cursor stands in."""
+        """The window's text before the cursor, up to the token that the cursor is in."""
         return self._before[: len(self._before) - self.begun]
 
     @property
     def expected(self) -> str:
-        """What is missing, from the beginning of that token: the engine heals tokens likewise."""
+        """The missing text from the beginning of that token, because the engine heals tokens likewise."""
         return self._before[len(self._before) - self.begun :] + self.missing
 
     @property
@@ -64,7 +64,7 @@ class Case:
 
     @property
     def suffix(self) -> str:
-        """What it shows after the cursor."""
+        """The window's text after the cursor."""
         return self.window.suffix.text(self.snapshot.text)
 
 
@@ -91,7 +91,7 @@ class Workspace:
 
     @contextmanager
     def without(self, hole: Hole) -> Iterator[Snapshot]:
-        """Let the index see the document without what is missing."""
+        """Make the index see the document without the missing text."""
         text = self.index.view().files[hole.path].text
         bare = text[: hole.start] + text[hole.end :]
         self.index.update(hole.path, bare)
@@ -99,7 +99,7 @@ class Workspace:
         self.index.update(hole.path, None)
 
     async def case(self, hole: Hole, snapshot: Snapshot, missing: str, sizes: Sizes) -> Case:
-        """Return the case of a hole; call it while the index does not see what is missing."""
+        """Return the case of a hole; call it while the index does not see the missing text."""
         window = await choose_window(
             self.counter,
             snapshot.text,

@@ -1,7 +1,7 @@
-"""Holes in the files of a package: what somebody would write next, and whether that takes a name of another file. Pure.
+"""Choose holes in the files of a package: the next text to write, and whether it needs a name of another file. Pure.
 
-A hole of a line is its rest, one of a block a few whole lines. The cursor stands between two words, or, in a part of
-the holes of lines that is judged apart, a few letters into a name.
+A hole in a line is the rest of the line; a hole in a block is a few whole lines. The cursor is between two words, or
+for some holes in lines, which are counted separately, a few letters into a name.
 """
 
 import random
@@ -20,13 +20,13 @@ from spark_lsp.text.syntax import parse
 Shape = Literal["line", "block"]
 Need = Literal["novel", "file", "local"]
 
-MAX_PLACES = 3  # a name that more places define says little about which one is meant
+MAX_PLACES = 3  # a name with more definitions says little about which one is meant
 MIN_CHARACTERS, MAX_CHARACTERS = 3, 80
 MIN_BLOCK_LINES, MAX_BLOCK_LINES = 2, 10
 MAX_BLOCK_CHARACTERS = 600
-AT_NAME = 0.5  # share of the cursors that stand right before the needed name; the others stand earlier in its line
+AT_NAME = 0.5  # share of the cursors right before the needed name; the others are earlier in its line
 NEAR_BEFORE_LINES, NEAR_AFTER_LINES = 15, 4
-"""What a window surely shows; the class of a hole is settled by the window that is measured with."""
+"""Lines that a window certainly shows; the class of a hole depends on the measured window."""
 TRIES = 400
 _WORD = re.compile(r"[^\W\d]\w*")
 _PASSES_ON = re.compile("import|use_declaration|package|export_clause|export_specifier")
@@ -39,7 +39,7 @@ _TEST = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """What is missing in a file: offsets into its text, and the names in it that only other files define."""
+    """The missing text of a file: offsets into its text, and the names in it that only other files define."""
 
     package: str
     language: str
@@ -59,8 +59,8 @@ class Hole:
 def need_of(hole: Hole, text: str, shown: str) -> Need:
     """Return the class of a hole whose window shows a part of the file.
 
-    novel: a needed name stands nowhere else in the file; file: one stands in the file, as in its imports, but not in
-    the window; local: nothing is missing.
+    novel: a needed name occurs nowhere else in the file; file: a needed name occurs in the file, as in its imports,
+    but not in the window; local: nothing is missing.
     """
     outside = set(_WORD.findall(text[: hole.start])) | set(_WORD.findall(text[hole.end :]))
     if any(name not in outside for name in hole.needed):
@@ -81,7 +81,7 @@ class Chooser:
         self._words: dict[str, list[tuple[int, int, str]]] = {}
 
     def choose(self, shape: Shape, count: int, *, needs: bool, mid_word: bool = False) -> Iterator[Hole]:
-        """Yield up to ``count`` holes that do, or do not, need a name of another file; at most two of a file."""
+        """Yield up to ``count`` holes that do, or do not, need a name of another file; at most two per file."""
         weights = [entry.size for entry in self._entries]
         used: dict[str, int] = {}
         for _ in range(TRIES * count if self._entries else 0):
@@ -129,11 +129,11 @@ class Chooser:
         return hole if needs == (need_of(hole, text, near) != "local") else None
 
     def _is_needed(self, entry: FileEntry, name: str) -> bool:
-        """Whether another file of the package alone defines a name that is telling enough not to mean another thing."""
+        """Whether only another file of the package defines a name that is specific enough."""
         places = self._view.definitions.get(name, ())
         if not 0 < len(places) <= MAX_PLACES or any(path == entry.path for path, _ in places):
             return False
-        if re.search(rf"\b{name}\s*(:=|=[^=]|:[^:])", entry.text):  # a name of its own, or a key
+        if re.search(rf"\b{name}\s*(:=|=[^=]|:[^:])", entry.text):  # a name that its own file defines, or a key
             return False
         return "_" in name.strip("_") or re.search(r"[a-z][A-Z]", name) is not None
 
@@ -152,7 +152,7 @@ class Chooser:
 
 
 def _is_imported(node: Node | None) -> bool:
-    """Whether a node stands in an import or a list of what a file passes on: nobody needs help from a model there."""
+    """Whether a node is in an import or an export list, where nobody needs help from a model."""
     while node is not None:
         if _PASSES_ON.search(node.type):
             return True
@@ -161,7 +161,7 @@ def _is_imported(node: Node | None) -> bool:
 
 
 def _block_end(text: str, lines: LineTable, line: int) -> int:
-    """Return the end of the lines from one on that are indented as deep as it or deeper."""
+    """Return the end of the lines from one on with its indentation or more."""
 
     def depth(number: int) -> int:
         content = text[lines.starts[number] : lines.ends[number]]

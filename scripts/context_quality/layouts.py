@@ -1,4 +1,4 @@
-"""Layouts that were tried beside the product's own: other choices and other cuts of what the ranking finds."""
+"""Layouts that were tried beside the product's own: other choices and other cuts of the ranking's results."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ SHORT_BODY_LINES = 12
 
 
 def ranked(case: Case, limit: int = 60) -> list[RankedDefinition]:
-    """Return what the product's ranking finds for the cursor."""
+    """Return the product's ranking for the cursor."""
     cursor = case.cursor
     return rank_definitions(
         case.view, path=cursor.path, text=cursor.snapshot.text, offset=cursor.offset,
@@ -38,7 +38,7 @@ def unit_of(entry: FileEntry, definition: Definition) -> Definition:
 
 
 def outline(entry: FileEntry, unit: Definition, *, body: bool) -> tuple[str, int]:
-    """Return an outline and its first line: a class with its members' signatures, or a function's."""
+    """Return an outline and its first line: a class with its members' signatures, or a function's signature."""
     text = entry.text
     lines = LineTable.of(text)
     first, last = lines.line_of(unit.span.start), lines.line_of(max(unit.span.start, unit.span.end - 1))
@@ -56,7 +56,7 @@ def outline(entry: FileEntry, unit: Definition, *, body: bool) -> tuple[str, int
 
 
 async def outlines(case: Case, family: FimFamily, *, body: bool = False, most: int = 12) -> list[Segment]:
-    """Show the classes and functions that the ranking finds, whole classes in outline, the likeliest last."""
+    """Show the classes and functions of the ranking, whole classes in outline, the most likely last."""
     return await _units(case, family, case.sizes.context, body=body, most=most)
 
 
@@ -78,7 +78,7 @@ async def _units(case: Case, family: FimFamily, tokens: int, *, body: bool, most
 
 
 def grouped(segments: Sequence[Segment]) -> list[Segment]:
-    """Join the pieces of one file, the file with the best piece last; within a file in the order of its lines."""
+    """Join the snippets of one file, the file with the best snippet last; within a file in line order."""
     by_path: dict[str, list[Segment]] = {}
     for segment in segments:
         by_path.setdefault(segment.path, []).append(segment)
@@ -96,26 +96,26 @@ async def outlines_with_bodies(case: Case, family: FimFamily) -> list[Segment]:
 
 
 async def few(case: Case, family: FimFamily) -> list[Segment]:
-    """Show no more than four of them."""
+    """Show no more than four outlines."""
     return await outlines(case, family, body=True, most=4)
 
 
 async def outlines_and_windows(case: Case, family: FimFamily) -> list[Segment]:
-    """Show outlines with one half of the room and windows that are alike with the other."""
+    """Show outlines with one half of the budget and similar windows with the other."""
     half = replace(case, sizes=replace(case.sizes, context=case.sizes.context // 2))
     windows = await jaccard(half, family)
     return [*await _units(case, family, case.sizes.context // 2, body=False, most=12), *windows]
 
 
 async def windows(case: Case, family: FimFamily, tokens: int | None = None) -> list[Segment]:
-    """Show lines of other files that are like those before the cursor, and how they go on."""
+    """Show lines of other files that are like those before the cursor, and the lines after them."""
     cursor = case.cursor
     candidates = similar_lines(cursor.view, cursor.snapshot, cursor.path, cursor.offset, 12)
     return (await within(case, family, candidates, tokens=tokens))[::-1]
 
 
 async def packer_and_windows(case: Case, family: FimFamily) -> list[Segment]:
-    """Show what the packer shows in half of the room, and windows behind it."""
+    """Show the packer's snippets with half of the budget, and windows after them."""
     half = replace(case, sizes=replace(case.sizes, context=case.sizes.context // 2))
     return [*await packer(half, family), *await windows(case, family, case.sizes.context // 2)]
 
@@ -127,7 +127,7 @@ async def windows_and_packer(case: Case, family: FimFamily) -> list[Segment]:
 
 
 async def packer_and_a_window(case: Case, family: FimFamily) -> list[Segment]:
-    """Show what the packer shows in three quarters of the room, and windows behind it."""
+    """Show the packer's snippets with three quarters of the budget, and windows after them."""
     most = replace(case, sizes=replace(case.sizes, context=case.sizes.context * 3 // 4))
     return [*await packer(most, family), *await windows(case, family, case.sizes.context // 4)]
 

@@ -1,6 +1,6 @@
-"""A GGUF through llama.cpp alone: what it writes behind a prompt, greedily, and what a given text costs it there.
+"""Run a GGUF through llama.cpp alone: its greedy answer to a prompt, and the cost of a given text there.
 
-One thread, one sequence; what two prompts have in common in front is read once.
+One thread, one sequence; the common beginning of two prompts is prefilled once.
 """
 
 import math
@@ -27,7 +27,7 @@ class _Named:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One token of a text that the model was made to write: its bytes, what it costs, whether it was the likeliest.
+    """One token of a text that the model was made to write: its bytes, its cost, whether it was the most likely one.
 
     ``is_end`` tells whether the model would have stopped here.
     """
@@ -39,7 +39,7 @@ class Step:
 
 
 class Model:
-    """A loaded model. Stands in for an engine where tokens are counted."""
+    """A loaded model. Replaces an engine for counting tokens."""
 
     def __init__(self, path: str, *, context_tokens: int = 8192, threads: int = 1, vocab_only: bool = False) -> None:
         quiet()
@@ -65,7 +65,7 @@ class Model:
         return prompt_tokens(self.gguf.vocabulary, self._texts, parts).run.tokens
 
     def begun(self, before: str, after: str) -> int:
-        """Return how many characters at the end of a text share a token with what follows it, both ASCII."""
+        """Return how many characters at the end of a text share a token with the following text, both ASCII."""
         place, last = 0, 0
         for token in self.gguf.vocabulary.tokenize(before + after).tolist():
             if place > len(before):
@@ -76,7 +76,7 @@ class Model:
         return len(before) - last
 
     def force(self, prompt: Tokens, text: str) -> list[Step]:
-        """Return how the model stands to each token of a text behind a prompt, and to what follows it."""
+        """Return the model's probability of each token of a text behind a prompt, and of the end after it."""
         wanted = self.gguf.vocabulary.tokenize(text)
         rows = [self._read(prompt), *self._decode(wanted, len(wanted))]
         self._held = np.concatenate([self._held, wanted])
@@ -90,7 +90,7 @@ class Model:
         return Step(vocabulary.piece(token), _nats(row, token), best == token, is_end)
 
     def write(self, prompt: Tokens, max_tokens: int, *, lines: int) -> str:
-        """Return the greedy answer; no more than so many lines."""
+        """Return the greedy answer, up to a number of lines."""
         row, written = self._read(prompt), b""
         for _ in range(max_tokens):
             token = int(row.argmax())
@@ -104,7 +104,7 @@ class Model:
         return written.decode("utf-8", "replace")
 
     def _read(self, prompt: Tokens) -> npt.NDArray[np.float32]:
-        """Read a prompt behind what it has in common with what is held; return the logits behind its last token."""
+        """Prefill a prompt after its common beginning with the cached tokens; return the last token's logits."""
         shared = min(len(prompt) - 1, len(self._held))
         differ = np.flatnonzero(prompt[:shared] != self._held[:shared])
         common = int(differ[0]) if len(differ) else shared
@@ -117,7 +117,7 @@ class Model:
         return last
 
     def _decode(self, tokens: Tokens, outputs: int) -> npt.NDArray[np.float32]:
-        """Decode behind what is held; return a copy of the logits of the last ``outputs`` tokens."""
+        """Decode after the cached tokens; return a copy of the logits of the last ``outputs`` tokens."""
         count, size = len(tokens), self.gguf.vocabulary.size
         self._batch.fill(0, np.ascontiguousarray(tokens), len(self._held), outputs)
         code = L.llama_decode(self._context, self._batch.native)

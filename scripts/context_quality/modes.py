@@ -1,4 +1,4 @@
-"""What the modes show of other files: functions from a case to pieces, in prompt order, within the context's tokens."""
+"""Modes of showing other files: functions from a case to snippets, in prompt order, within the context's tokens."""
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -31,7 +31,7 @@ async def nothing(_case: Case, _family: FimFamily) -> list[Segment]:
 async def packer(
     case: Case, family: FimFamily, cached_prefix_share: float = 0.0, style: Style = PLAIN
 ) -> list[Segment]:
-    """Show what the product's own packer shows, with signatures alone."""
+    """Show the snippets of the product's own packer, with signatures alone."""
     sizes = case.sizes
     cached_prefix_tokens = int(sizes.context * cached_prefix_share)
     total = sizes.before + sizes.after + sizes.context + 40  # names and special tokens are no context
@@ -56,11 +56,11 @@ async def with_cached_prefix(case: Case, family: FimFamily) -> list[Segment]:
 
 
 _LONG: dict[tuple[str, int], tuple[Segment, ...]] = {}
-"""Cached prefixes by package and size: they are the same for all of its holes, as for all keys of a session."""
+"""Cached prefixes by package and size: they are the same for all holes of a package, as for all keys of a session."""
 
 
 def long_prefix(prefix_tokens: int) -> Select:
-    """Return a mode that shows a cached prefix of so many tokens in front of what the product's packer shows."""
+    """Return a mode that shows a cached prefix of so many tokens before the snippets of the product's packer."""
 
     async def select(case: Case, family: FimFamily) -> list[Segment]:
         key = case.hole.package, prefix_tokens
@@ -90,17 +90,17 @@ async def product(case: Case, family: FimFamily) -> list[Segment]:
 
 
 _CHOSEN: dict[str, list[Segment]] = {}
-"""What the product's packer chose last in each package."""
+"""The last choice of the product's packer in each package."""
 
 
 async def foreign(case: Case, _family: FimFamily) -> list[Segment]:
-    """Show what was chosen last for a hole in another package: ask for ``product`` before this."""
+    """Show the last choice for a hole in another package; run ``product`` before this."""
     others = [segments for package, segments in _CHOSEN.items() if package != case.hole.package]
     return others[-1] if others else []
 
 
 async def imported(case: Case, family: FimFamily) -> list[Segment]:
-    """Show the files that this one imports, whole, the last one cut where the room ends."""
+    """Show the files that this one imports, whole, the last one cut at the end of the budget."""
     paths = visible_files(case.view, case.hole.path, case.hole.language)
     files = [whole for path in paths if (whole := whole_file(path, case.view.files[path]))]
     return (await within(case, family, files, is_cut=True))[::-1]
@@ -154,7 +154,7 @@ async def within(
     tokens: int | None = None,
     most_share: float = 1.0,
 ) -> list[Segment]:
-    """Take segments, best first, while they fit; of the first that does not, as many lines as fit where asked to."""
+    """Take segments, best first, while they fit; of the first that does not, as many lines as fit if requested."""
     left = case.sizes.context if tokens is None else tokens
     chosen: list[Segment] = []
     for segment in segments:

@@ -1,4 +1,4 @@
-"""The packages of ``packages.toml``, unpacked to FOLDER/USE/NAME: code files alone, nothing of them is run."""
+"""Unpack the packages of ``packages.toml`` to FOLDER/USE/NAME: code files alone. Never runs anything of them."""
 
 import io
 import subprocess
@@ -19,7 +19,7 @@ MANIFEST = Path(__file__).with_name("packages.toml")
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A row of the manifest; ``within`` is the folder that holds its sources, "" for all of it."""
+    """A row of the manifest; ``within`` is the folder with its sources, "" for all of it."""
 
     name: str
     version: str
@@ -32,7 +32,7 @@ class Package:
 
     @property
     def folder_name(self) -> str:
-        """The name as a folder may have it."""
+        """The name as a folder name."""
         return self.name.removeprefix("@").replace("/", "-")
 
 
@@ -42,7 +42,7 @@ def load(path: Path = MANIFEST) -> list[Package]:
 
 
 def unpack(package: Package, folder: Path) -> Path:
-    """Return the folder of a package's sources, unpacked unless they are there.
+    """Return the folder of a package's sources, unpacked if necessary.
 
     Raises:
         FetchError: the registry does not have it, or nobody cloned it.

@@ -1,4 +1,4 @@
-"""How the chosen pieces are laid out around the window: the ways that a prompt can say where a piece comes from."""
+"""Lay out the chosen snippets around the window: the ways in which a prompt can name the file of a snippet."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ def in_repository(case: Case, family: FimFamily, order: Order, segments: Sequenc
 
 
 def in_comments(case: Case, family: FimFamily, order: Order, segments: Sequence[Segment]) -> tuple[PromptPart, ...]:
-    """Paths in comments and the pieces as code, all in front of the file in the prefix."""
+    """Paths in comments and the snippets as code, all before the file in the prefix."""
     mark = LANGUAGES[case.hole.language].line_comment
     pieces = "".join(f"{mark} {segment.path}\n{segment.text.rstrip()}\n\n" for segment in segments)
     head = f"{pieces}{mark} {case.hole.path}\n" if segments else ""
@@ -40,7 +40,7 @@ def in_comments(case: Case, family: FimFamily, order: Order, segments: Sequence[
 
 
 def as_comments(case: Case, family: FimFamily, order: Order, segments: Sequence[Segment]) -> tuple[PromptPart, ...]:
-    """Everything of other files commented out, in front of the file in the prefix, as in CrossCodeEval's prompts."""
+    """Everything of other files commented out, before the file in the prefix, as in CrossCodeEval's prompts."""
     mark = LANGUAGES[case.hole.language].line_comment
     lines = [f"{mark} Relevant code from other files of this repository:"] if segments else []
     for segment in segments:
@@ -59,7 +59,7 @@ _IMPORTS = re.compile("^(import|use|package|future_import)")
 
 
 def imports_of(case: Case) -> str:
-    """Return the file's imports of names of the workspace that stand before the window."""
+    """Return the file's imports of names of the workspace that are before the window."""
     text = case.snapshot.text[: case.window.prefix.start]
     syntax = parse(LANGUAGES[case.hole.language], case.snapshot.text)
     if syntax is None:
@@ -74,7 +74,7 @@ def imports_of(case: Case) -> str:
 
 
 async def with_imports(case: Case) -> Case:
-    """Return the case with the file's imports in front of its window, which leave less room to other files."""
+    """Return the case with the file's imports before its window, which leaves less budget for other files."""
     imports = imports_of(case)
     (tokens,) = await case.counter.count([imports])
     if tokens > case.sizes.context // 2:
@@ -91,7 +91,7 @@ class _Imported(Case):
 
     @property
     def prefix(self) -> str:
-        """The imports, and the window behind them."""
+        """The imports, and the window after them."""
         window = super().prefix
         return f"{self.imports}\n\n{window}" if self.imports else window
 

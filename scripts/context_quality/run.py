@@ -1,4 +1,4 @@
-"""Runs holes through modes and writes a line for each answer, so that a run that was cut short goes on where it was."""
+"""Run holes through modes and write a line for each answer, so that an interrupted run can continue."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ _WORD = re.compile(r"[^\W\d]\w*")
 
 
 def choose(workspaces: Sequence[Workspace], counts: dict[str, int], seed: int) -> list[Hole]:
-    """Choose holes evenly over the packages: ``needs``, ``local``, ``block`` and ``mid-word`` ones, well mixed."""
+    """Choose holes evenly over the packages: ``needs``, ``local``, ``block`` and ``mid-word`` ones, mixed."""
     holes: list[Hole] = []
     for workspace in workspaces:
         package = workspace.package
@@ -39,7 +39,7 @@ def choose(workspaces: Sequence[Workspace], counts: dict[str, int], seed: int) -
 
 
 def mixed(holes: Sequence[Hole], seed: int) -> list[Hole]:
-    """Put holes in an order in which each beginning holds as many of every package as it can: runs may be cut short."""
+    """Order holes so that each beginning of the list is balanced over the packages: runs may be cut short."""
     chance = random.Random(seed)  # noqa: S311 - shuffles holes
     by_package: dict[str, list[Hole]] = {}
     for hole in chance.sample(list(holes), len(holes)):
@@ -49,7 +49,7 @@ def mixed(holes: Sequence[Hole], seed: int) -> list[Hole]:
 
 
 def done_in(path: Path) -> set[tuple[str, str]]:
-    """Return what a file of results holds already: pairs of hole and mode."""
+    """Return the finished pairs of hole and mode in a file of results."""
     if not path.exists():
         return set()
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.endswith("}")]
@@ -73,10 +73,10 @@ async def laid_out(case: Case, mode: str) -> tuple[PromptPart, ...]:
 
 
 def forced(case: Case, prompt: Tokens, model: Model, wanted: set[str]) -> dict[str, object]:
-    """Judge the right text as the model is made to write it: the way that costs less, with the line's end or without.
+    """Judge the right text as the model is made to write it: with or without the line's end, whichever costs less.
 
-    A line's last sign and its end are one token where a model goes on, two where it stops. ``name_known`` is the share
-    of the needed names that it would have written where they are said first.
+    A line's last sign and its end are one token if a model continues, two if it stops. ``name_known`` is the share
+    of the needed names that it would have written at their first mention.
     """
     ways = [model.force(prompt, text)[:-1] for text in (case.expected, f"{case.expected}\n")]
     inner = min(ways, key=lambda steps: sum(step.nats for step in steps))
@@ -89,7 +89,7 @@ def forced(case: Case, prompt: Tokens, model: Model, wanted: set[str]) -> dict[s
 
 
 def _cost_of(name: str, text: str, steps: Sequence[Step]) -> tuple[float, bool]:
-    """Return what the first mention of a name costs, and whether each of its tokens was the likeliest."""
+    """Return the cost of the first mention of a name, and whether each of its tokens was the most likely one."""
     match = next(match for match in _WORD.finditer(text) if match[0] == name)
     place, nats, known = 0, 0.0, True
     for step in steps:
@@ -100,7 +100,7 @@ def _cost_of(name: str, text: str, steps: Sequence[Step]) -> tuple[float, bool]:
 
 
 def written(case: Case, answer: str, wanted: set[str]) -> dict[str, object]:
-    """Compare an answer: of a line only its first line counts, of a block as many as are missing."""
+    """Compare an answer: for a line only its first line counts, for a block as many lines as are missing."""
     expected = case.expected.rstrip()
     shown = "\n".join(answer.rstrip().split("\n")[: expected.count("\n") + 1]).rstrip()
     return {
@@ -112,7 +112,7 @@ def written(case: Case, answer: str, wanted: set[str]) -> dict[str, object]:
 
 
 async def measure(case: Case, text: str, mode: str, model: Model, *, writes: bool) -> dict[str, object]:
-    """Ask the model in one mode."""
+    """Run the model in one mode."""
     parts = await laid_out(case, mode)
     prompt, whole = model.tokens(parts), text_of(parts)
     near = f"{case.prefix} {case.suffix}"
@@ -140,7 +140,7 @@ async def run(
     *,
     writes: bool,
 ) -> None:
-    """Measure each hole in each mode that the file of results does not hold yet."""
+    """Measure each hole in each mode that the file of results does not contain yet."""
     done = done_in(out)
     by_name = {known.package.folder_name: known for known in workspaces}
     for hole in holes:

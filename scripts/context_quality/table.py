@@ -1,4 +1,4 @@
-"""Tables of results: shares, similarity and nats by mode and class of hole, and paired differences with intervals."""
+"""Print results: shares, similarity and nats by mode and class of hole, and paired differences with intervals."""
 
 import json
 import random
@@ -33,7 +33,7 @@ HEADER = (
 
 
 def read(paths: Sequence[Path]) -> list[Row]:
-    """Read results; of several for one hole and mode the last counts, and a line cut short is left out."""
+    """Read results; for one hole and mode the last result counts, and an incomplete line is ignored."""
     rows: dict[tuple[str, str], Row] = {}
     for path in paths:
         for line in path.read_text("utf-8").splitlines():
@@ -52,7 +52,7 @@ def interval(differences: Sequence[float], seed: int = 1) -> tuple[float, float]
 
 
 def table(rows: Sequence[Row], base: str, best: str, modes: Sequence[str] = ()) -> Iterator[str]:
-    """Yield lines; each group holds the holes that all modes were asked, so that its rows are about the same ones."""
+    """Yield lines; each group has the holes that all modes were run on, so that its rows are about the same ones."""
     modes = modes or list(dict.fromkeys(row["mode"] for row in rows))
     by_hole: dict[str, Answers] = defaultdict(dict)
     for row in rows:
@@ -89,7 +89,7 @@ def _against(group: Sequence[Answers], best: str, baseline: str) -> str:
 
 
 def difference(group: Sequence[Answers], mode: str, baseline: str, what: str) -> str:
-    """Return by how much one mode is more than another on the same holes, with its interval."""
+    """Return the difference of two modes on the same holes, with its interval."""
     both = [
         answers for answers in group if answers[mode].get(what) is not None and answers[baseline].get(what) is not None
     ]

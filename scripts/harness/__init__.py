@@ -1,1 +1,1 @@
-"""What tests and scripts both use: an editor over the real protocol, and workspaces written as one text."""
+"""Code for tests and scripts: an editor over the real protocol, and workspaces written as one text."""

@@ -1,4 +1,4 @@
-"""An editor for tests: the real wire protocol to a server process, by pytest-lsp's client, with `$0` texts."""
+"""An editor for tests: the real protocol to a server process, by pytest-lsp's client, with `$0` texts."""
 
 import asyncio
 import functools
@@ -20,7 +20,7 @@ PATIENCE_S = 20.0
 
 
 def capabilities(encodings: list[str] | None = None, **more: Any) -> types.ClientCapabilities:
-    """What a capable editor says."""
+    """The capabilities of a capable editor."""
     edit = types.WorkspaceEditClientCapabilities(
         document_changes=True, change_annotation_support=types.ChangeAnnotationsSupportOptions()
     )
@@ -42,13 +42,13 @@ def capabilities(encodings: list[str] | None = None, **more: Any) -> types.Clien
 
 
 def _listen(client: pytest_lsp.LanguageClient, method: str, handler: Callable[[Any], Any]) -> None:
-    """Handle a method in place of pytest-lsp's default, if it has one."""
+    """Register a handler in place of pytest-lsp's default, if it has one."""
     client.protocol.fm.features.pop(method, None)
     client.feature(method)(functools.partial(handler))
 
 
 def _agree(_params: Any) -> None:
-    """Answer a request with nothing."""
+    """Return an empty answer."""
 
 
 class Editor:
@@ -57,15 +57,15 @@ class Editor:
     def __init__(self, client: pytest_lsp.LanguageClient, root: Path, choice: str | None = None) -> None:
         self.client = client
         self.choice = choice
-        """What the user chooses when asked."""
+        """The user's choice in a message with buttons."""
         self.questions: list[str] = []
         self.root = root
         self.statuses: list[Any] = []
         self.partials: list[dict[str, Any]] = []
         self.begun: dict[str, tuple[types.ProgressToken, bool]] = {}
-        """Token of each progress by its title, and whether it can be cancelled."""
+        """The token of each progress by its title, and whether it can be cancelled."""
         self.progress: list[Any] = []
-        """Work-done progress as it came: token and value."""
+        """Work-done progress in order: token and value."""
         self.messages: list[str] = []
         self.edits: list[types.WorkspaceEdit] = []
         self.versions: dict[str, int] = {}
@@ -105,7 +105,7 @@ class Editor:
         return types.Position(at.line, at.character + len(text))
 
     def request(self, path: str, at: types.Position, *, by_hand: bool = False) -> types.InlineCompletionParams:
-        """The params of an inline completion."""
+        """The params of an inline completion request."""
         kind = types.InlineCompletionTriggerKind
         context = types.InlineCompletionContext(kind.Invoked if by_hand else kind.Automatic)
         return types.InlineCompletionParams(context, types.TextDocumentIdentifier(self.uri(path)), at)
@@ -113,22 +113,22 @@ class Editor:
     async def complete(
         self, path: str, at: types.Position, *, by_hand: bool = False
     ) -> types.InlineCompletionItem | None:
-        """Ask for an inline completion."""
+        """Request an inline completion."""
         answer = await self.client.text_document_inline_completion_async(self.request(path, at, by_hand=by_hand))
         items = answer.items if isinstance(answer, types.InlineCompletionList) else list(answer or [])
         return items[0] if items else None
 
     async def send(self, method: str, params: dict[str, Any]) -> Any:
-        """Send a request of our own; results come as plain objects."""
+        """Send a request outside of LSP; results are plain objects."""
         return await self.client.protocol.send_request_async(method, params)  # type: ignore[no-untyped-call]
 
     async def reasons(self) -> list[str]:
-        """Reason codes of the log, oldest first."""
+        """Reason codes in the log, oldest first."""
         log = await self.send("spark/log", {})
         return [entry.reason for entry in log.requests]
 
     async def until(self, holds: Callable[["Editor"], object]) -> None:
-        """Wait for a state."""
+        """Wait for a condition."""
         async with asyncio.timeout(PATIENCE_S):
             while not holds(self):
                 self._changed.clear()
@@ -202,7 +202,7 @@ async def editor(
         async with asyncio.timeout(PATIENCE_S):
             assert await process.wait() == 0
     finally:
-        # The client waits for the server's end, which a failed test never asked for.
+        # The client waits for the server's end, which a failed test never requested.
         if (server := client._server) is not None and server.returncode is None:  # noqa: SLF001 - as above
             server.kill()
         await client.stop()  # type: ignore[no-untyped-call]

@@ -23,7 +23,7 @@ _HEADER = re.compile(r"^(?:#|//)- (\S.*?)[ \t]*\n", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Fixture:
-    """Files by workspace path, and where the cursor stands: ``offset`` in ``files[path]``.
+    """Files by workspace path, and the cursor: ``offset`` in ``files[path]``.
 
     Without a cursor ``path`` is the first file and ``offset`` 0. With a selection ``offset`` is its end.
     """
@@ -42,7 +42,7 @@ class Fixture:
 def parse_fixture(text: str, *, default_path: str = DEFAULT_PATH) -> Fixture:
     """Read a fixture; a text that starts with a newline is dedented first.
 
-    Text before the first header (all of it, when there is none) is the file ``default_path``.
+    Text before the first header (all of it, if there is none) is the file ``default_path``.
 
     Raises:
         ValueError: cursors in two files, more than two of them, or one path twice.

@@ -1,1 +1,1 @@
-"""Code actions with a real model on real code, judged by tests, ruff, pyright and tsc."""
+"""Run code actions with a real model on real code, and judge the edits by tests, ruff, pyright and tsc."""

@@ -1,11 +1,11 @@
-"""``python -m scripts.judge_actions``: code actions with a real model on published packages, judged from outside.
+"""Run code actions with a real model on published packages, judged from outside: ``python -m scripts.judge_actions``.
 
 Examples: python -m scripts.judge_actions run --model FILE --packages FOLDER --out FOLDER/results.jsonl --tasks 40
           python -m scripts.judge_actions run --actions implement.body,document --tasks 10 …
           python -m scripts.judge_actions table FOLDER/results.jsonl
           python -m scripts.judge_actions checks --packages FOLDER --tests
 
-Results are written line by line and those that are there are not made again; the model's answers are kept beside them.
+Results are written line by line and existing ones are not computed again; the model's answers are stored beside them.
 """
 
 import argparse
@@ -117,7 +117,7 @@ async def _run(options: argparse.Namespace) -> None:
 
 
 async def _replay(options: argparse.Namespace) -> None:
-    """Judge the answers of an earlier run by the checks of now; they began with the lines and not with a signature."""
+    """Judge the answers of an earlier run by the current checks; those answers did not begin with a signature."""
     implement_body.ASKS_IN_WORDS = False
     vars(rewrite)["head_of"] = lambda _target, _region: ""
     before = {row["id"]: row for row in _rows(options.replay)}

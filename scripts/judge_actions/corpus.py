@@ -1,4 +1,4 @@
-"""What the tasks are made of: a published package, its modules, and the functions that its own tests run."""
+"""Collect material for tasks: a published package, its modules, and the functions that its own tests run."""
 
 import ast
 import json
@@ -15,19 +15,19 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """A package whose tests pass untouched."""
+    """A package whose unchanged tests pass."""
 
     package: Package
     root: Path
     texts: Mapping[str, str]
     run: Reached
     tests: Mapping[str, str]
-    """The texts of its test files, by their paths."""
+    """The texts of its test files, by path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A function of a module that tests run. ``owner`` is the class around it, None for a function of the module."""
+    """A function of a module that tests run. ``owner`` is its class, None for a function of the module."""
 
     path: str
     name: str
@@ -41,12 +41,12 @@ class Place:
         return f"{self.owner.name}.{self.name}" if self.owner else self.name
 
     def offset(self, node: ast.AST) -> int:
-        """Return where a node starts."""
+        """Return the offset of a node's start."""
         return span_of(self.text, node).start
 
 
 def corpus_of(package: Package, folder: Path) -> Corpus | None:
-    """Fetch a package, unless it is there, and run its tests untouched, unless that was done; None where they fail."""
+    """Return a package, fetched if necessary, whose unchanged tests pass; None if they fail."""
     root = unpacked(package, folder)
     if root is None:
         return None
@@ -69,7 +69,7 @@ def _tests(package: Package, root: Path) -> dict[str, str]:
 
 
 def places(corpus: Corpus) -> Iterator[Place]:
-    """Yield the functions and methods that tests run, those in functions left out."""
+    """Yield the functions and methods that tests run, without nested functions."""
     for path, text in sorted(corpus.texts.items()):
         tree = ast.parse(text)
         owners: list[tuple[ast.ClassDef | None, ast.stmt]] = [(None, statement) for statement in tree.body]
@@ -90,7 +90,7 @@ def _is_run(corpus: Corpus, path: str, node: Function) -> bool:
 
 
 def span_of(text: str, node: ast.AST) -> Span:
-    """Return where a node of a parsed text stands, without decorators."""
+    """Return the span of a node of a parsed text, without decorators."""
     lines = LineTable.of(text)
     end_line, end_column = getattr(node, "end_lineno", 0), getattr(node, "end_col_offset", 0)
     line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)

@@ -1,6 +1,6 @@
-"""Whether what an action offered is right, by judges that nobody here made: a package's tests, ruff, pyright.
+"""Judge an action's edit with independent tools: a package's tests, ruff, pyright.
 
-What a model wrote runs only here, in a temporary copy, in a process with a time limit.
+Generated code runs only here, in a temporary copy, in a process with a time limit.
 """
 
 import ast
@@ -21,7 +21,7 @@ from scripts.judge_actions.testing import copied, failing_tests
 DOCUMENT_RULES: Final = "D2,D3,D403,D405,D410,D411,D412,D414,D416,D417,D419"
 MAX_MUTANTS: Final = 4
 Verdict = tuple[bool, str]
-"""Whether it is right, and what is to be said of it."""
+"""Whether the edit is right, and the reason."""
 
 
 def judged(task: Task, solution: Solution, corpus: Corpus, pyright: Path | None) -> Verdict:

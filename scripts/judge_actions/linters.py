@@ -1,4 +1,4 @@
-"""Judges from outside: ruff and pyright, run on files in temporary folders."""
+"""Run ruff and pyright on files in temporary folders."""
 
 import json
 import os
@@ -18,7 +18,7 @@ LINT_LIMIT_S: Final = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a linter says of a place."""
+    """One finding of a linter."""
 
     path: str
     span: Span
@@ -27,7 +27,7 @@ class Finding:
 
 
 def ruff_findings(root: Path, paths: Sequence[str], rules: str) -> list[Finding]:
-    """Return what ruff finds in files of a folder, by its own defaults and these rules alone."""
+    """Return ruff's findings in files of a folder, by its defaults and these rules alone."""
     command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--preview", "--exit-zero"]
     command += ["--output-format", "json", "--target-version", "py311", "--select", rules, *paths]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=LINT_LIMIT_S, check=False)
@@ -45,14 +45,14 @@ def ruff_findings(root: Path, paths: Sequence[str], rules: str) -> list[Finding]
 
 
 def ruff_codes(text: str, rules: str) -> list[str]:
-    """Return the codes of what ruff finds in a text."""
+    """Return the codes of ruff's findings in a text."""
     with tempfile.TemporaryDirectory(prefix="judge-") as folder:
         (Path(folder) / "module.py").write_text(text, "utf-8")
         return [finding.code for finding in ruff_findings(Path(folder), ["module.py"], rules)]
 
 
 def pyright_errors(program: Path, root: Path, path: str) -> list[str]:
-    """Return the messages of pyright's errors in one file of a folder, without their places."""
+    """Return the messages of pyright's errors in one file of a folder, without positions."""
     command = [str(program), "--outputjson", path]
     done = subprocess.run(
         command, cwd=root, capture_output=True, text=True, timeout=LINT_LIMIT_S, check=False, env={**os.environ}

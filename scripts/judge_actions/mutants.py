@@ -1,4 +1,4 @@
-"""Changed copies of a function, which a good test of it must notice."""
+"""Make changed copies of a function, which a good test of it must detect."""
 
 import ast
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _SWAPS: Final[dict[type[ast.AST], type[ast.AST]]] = {
 
 
 def mutants_of(text: str, name: str) -> list[str]:
-    """Return a module with one function changed: it returns nothing, then one operator is another."""
+    """Return a module with one function changed: it returns nothing, or one operator is replaced."""
     return [*_empty(text, name), *_swapped(text, name)]
 
 

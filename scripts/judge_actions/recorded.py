@@ -1,6 +1,6 @@
-"""An engine that keeps what a model answered: the same request costs nothing the second time.
+"""An engine that stores a model's answers, so that the same request costs nothing the second time.
 
-Checks can then be changed and judged again without the model, and a run that was stopped goes on where it ended.
+Checks can then be changed and applied again without the model, and an interrupted run can continue.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from spark_lsp.engine.base import Chunk, CompletionRequest, Engine, EngineStatus
 
 
 class RecordedEngine:
-    """Wraps an engine. ``file`` holds one JSON line for each request: its key, the chunks, and whether it ended."""
+    """Wraps an engine. ``file`` holds one JSON line per request: its key, the chunks, and whether it ended."""
 
     def __init__(self, engine: Engine, file: Path) -> None:
         self._engine = engine
@@ -26,39 +26,39 @@ class RecordedEngine:
             rows = (json.loads(line) for line in file.read_text("utf-8").splitlines() if line)
             self._known = {row["key"]: row for row in rows}
         self.answers: list[str] = []
-        """The texts of all answers since the list was last emptied."""
+        """The texts of all answers since the list was last cleared."""
 
     async def start(self) -> ModelInfo:
-        """Start the engine behind."""
+        """Start the wrapped engine."""
         return await self._engine.start()
 
     @property
     def model(self) -> ModelInfo | None:
-        """The model of the engine behind."""
+        """The model of the wrapped engine."""
         return self._engine.model
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Count with the engine behind."""
+        """Count with the wrapped engine."""
         return await self._engine.count_tokens(texts)
 
     async def status(self) -> EngineStatus:
-        """Describe the engine behind."""
+        """Return the status of the wrapped engine."""
         return await self._engine.status()
 
     async def restart(self) -> ModelInfo:
-        """Restart the engine behind."""
+        """Restart the wrapped engine."""
         return await self._engine.restart()
 
     async def unload(self) -> None:
-        """Unload the engine behind."""
+        """Unload the wrapped engine."""
         await self._engine.unload()
 
     async def close(self) -> None:
-        """Close the engine behind."""
+        """Close the wrapped engine."""
         await self._engine.close()
 
     async def generate(self, request: CompletionRequest) -> AsyncGenerator[Chunk]:
-        """Answer from the file, or ask and keep the answer. Deadlines do not count: the machine is shared."""
+        """Answer from the file, or send the request and store the answer, without a deadline: the machine is shared."""
         request = msgspec.structs.replace(request, deadline_ms=0)
         plain = msgspec.structs.replace(request, key="", drafts=(), priority=0)
         key = hashlib.sha256(msgspec.json.encode(plain)).hexdigest()
@@ -74,7 +74,7 @@ class RecordedEngine:
                 yield chunk
 
     async def _asked(self, request: CompletionRequest, key: str, given: int) -> AsyncGenerator[Chunk]:
-        """Ask the engine behind, without the first characters, which were given already."""
+        """Send the request to the wrapped engine, without the first characters, which are already in the answer."""
         chunks: list[tuple[str, int, float, str | None]] = []
         ended = False
         try:
@@ -98,16 +98,16 @@ class RecordedEngine:
 
 
 class ReplayedEngine:
-    """Gives answers of an earlier run again, in order, whatever the prompt is: for checks that have changed."""
+    """Repeats the answers of an earlier run in order, whatever the prompt is: for checks that have changed."""
 
     def __init__(self, model: ModelInfo) -> None:
         self._model = model
         self.left: list[str] = []
-        """The answers that are still to be given; the last one repeats."""
+        """The remaining answers; the last one repeats."""
         self.answers: list[str] = []
 
     async def start(self) -> ModelInfo:
-        """Describe the model."""
+        """Return the model."""
         return self._model
 
     @property
@@ -116,11 +116,11 @@ class ReplayedEngine:
         return self._model
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Guess, as no prompt is read."""
+        """Return an estimate, because no prompt is tokenised."""
         return [len(text) // 4 for text in texts]
 
     async def status(self) -> EngineStatus:
-        """Describe nothing."""
+        """Return no status."""
         return EngineStatus(running=True)
 
     async def restart(self) -> ModelInfo:
@@ -134,7 +134,7 @@ class ReplayedEngine:
         """Do nothing."""
 
     async def generate(self, _request: CompletionRequest) -> AsyncGenerator[Chunk]:
-        """Give the next answer, ended."""
+        """Return the next answer, ended."""
         answer = self.left.pop(0) if len(self.left) > 1 else "".join(self.left)
         self.answers.append(answer)
         yield Chunk(answer, 1, usage=Usage())

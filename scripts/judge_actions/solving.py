@@ -1,4 +1,4 @@
-"""Has the actions do the tasks: a package's copy as a workspace, the real engine behind a record of its answers."""
+"""Have the actions solve the tasks: a package's copy as a workspace, the real engine behind a record of its answers."""
 
 import shutil
 import tempfile
@@ -25,10 +25,10 @@ from spark_lsp.text.language import language_of_path
 from spark_lsp.text.snapshot import Snapshot
 
 PROMPT_TOKENS: Final = 768
-"""Of a fill-in-the-middle prompt; named, so that it does not hang on how fast the machine is just now."""
+"""Tokens of a fill-in-the-middle prompt; fixed, so that it does not depend on the current speed of the machine."""
 NO_DEADLINE_MS: Final = 3_600_000
 _NOT_YET_NS: Final = 10**19
-"""All files were written before the document began to change."""
+"""A time before which all files count as written: before the document was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Solution:
 
 
 def wait_for_names() -> None:
-    """Let names and types take their time: on a shared machine a deadline would judge its load."""
+    """Remove the deadline for names and types: on a shared machine it would judge the load."""
     naming.NAME_DEADLINE_MS = names.NAME_DEADLINE_MS = NO_DEADLINE_MS  # type: ignore[misc]
     annotate_types.TYPE_DEADLINE_MS = NO_DEADLINE_MS
 
@@ -69,7 +69,7 @@ class Workspace:
         self._actions = ActionRunner(CATALOG, engine, context, ActionsSettings(), lambda _record: None)
 
     async def solve(self, task: Task) -> Solution:
-        """Run the action of a task; the workspace is left as it was."""
+        """Run the action of a task; the workspace is restored afterwards."""
         with self._edited(task):
             path = self.root / task.path
             language = language_of_path(path)

@@ -1,7 +1,7 @@
-"""The checks themselves, without a model: how many right bodies they refuse, how many bodies of other functions.
+"""Test the checks without a model: how many right bodies they refuse, and how many bodies of other functions.
 
-Right are the bodies that published packages have. Wrong are those that come from the next function of the same file,
-which is what small models like to write. Tests made of a docstring's examples are run.
+Right bodies are those in published packages. Wrong bodies come from the next function of the same file, which is what
+small models like to write. Tests made from a docstring's examples are run.
 """
 
 import ast
@@ -27,7 +27,7 @@ class Soundness:
 
     right: int = 0
     refused: Counter[str] = field(default_factory=Counter)
-    """Why right bodies were refused, by the sentence without its names."""
+    """Why right bodies were refused, by the message without its names."""
     foreign: int = 0
     caught: int = 0
     tests: int = 0
@@ -70,7 +70,7 @@ def _stub(place: Place) -> tuple[Span, str]:
 
 
 def _with_body_of(place: Place, span: Span, donor: Place) -> str | None:
-    """Return the file with another function's body; None where both are the same or it does not compile."""
+    """Return the file with another function's body; None if both are the same or it does not compile."""
     body = body_of(donor.function)
     lines = donor.text.split("\n")[body[0].lineno - 1 : body[-1].end_lineno]
     indent = " " * body_of(place.function)[0].col_offset

@@ -1,4 +1,4 @@
-"""The table of outcomes: by action and model, what was offered and right, offered and wrong, refused and why."""
+"""Tabulate outcomes by action and model: offered and right, offered and wrong, refused and why."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

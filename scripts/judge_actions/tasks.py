@@ -1,4 +1,4 @@
-"""The tasks of each action, made of a package by dice: a file before, a place in it, and what is asked for."""
+"""Draw the tasks of each action from a package: a file before, a place in it, and the request."""
 
 import ast
 import random
@@ -21,7 +21,7 @@ FIXABLE_RULES: Final = "E7,F,B,SIM,UP,C4,PIE,RET,PERF,PLR1714,PLR5501,RUF005,RUF
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task. ``texts`` are the files that are others than in the package, None for one that is taken away."""
+    """One task. ``texts`` are the files that differ from the package, None for a removed file."""
 
     action: str
     package: str
@@ -33,11 +33,11 @@ class Task:
     diagnostic: Diagnostic | None = None
     baseline: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What the judge needs to know."""
+    """Facts for the judge."""
 
     @property
     def id(self) -> str:
-        """Names the task for good."""
+        """A stable name of the task."""
         return f"{self.action} {self.package} {self.path} {self.name} {self.facts.get('rule', '')}".strip()
 
 
@@ -45,7 +45,7 @@ Maker = Callable[[Corpus, random.Random], Iterator[Task]]
 
 
 def tasks_of(action: str, corpora: list[Corpus], count: int, seed: int) -> list[Task]:
-    """Return so many tasks of an action or fewer: from each package in turn, chosen by dice."""
+    """Return up to so many tasks of an action: from each package in turn, drawn at random."""
     streams = {
         corpus.package.name: MAKERS[action](corpus, random.Random(f"{seed} {action} {corpus.package.name}"))  # noqa: S311
         for corpus in corpora
@@ -83,7 +83,7 @@ def _whole(place: Place) -> Span:
 
 
 def implement_body(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
-    """Take a documented function's body away."""
+    """Remove a documented function's body."""
     for place in _shuffled(corpus, dice):
         body = body_of(place.function)
         if not has_docstring(place.function) or not body or not 1 <= _lines(place) <= MAX_BODY_LINES:
@@ -98,7 +98,7 @@ def implement_body(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
 
 
 def document(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
-    """Take a docstring away."""
+    """Remove a docstring."""
     for place in _shuffled(corpus, dice):
         body = body_of(place.function)
         if not has_docstring(place.function) or not body or _lines(place) > 2 * MAX_BODY_LINES:
@@ -113,7 +113,7 @@ def document(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
 
 
 def generate_tests(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
-    """Take away the test files that name a function."""
+    """Remove the test files that name a function."""
     for place in _shuffled(corpus, dice):
         if place.owner or place.name.startswith("_") or _lines(place) > 2 * MAX_BODY_LINES:
             continue
@@ -123,7 +123,7 @@ def generate_tests(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
 
 
 def simplify(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
-    """Ask for a simpler function."""
+    """Request a simpler function."""
     for place in _shuffled(corpus, dice):
         if 5 <= _lines(place) <= MAX_BODY_LINES:
             at = span_of(place.text, place.function).start + 5
@@ -131,7 +131,7 @@ def simplify(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
 
 
 def rewrite(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
-    """Ask for a change that can be looked for in the result."""
+    """Request a change that can be found in the result."""
     for place in _shuffled(corpus, dice):
         if not 3 <= _lines(place) <= MAX_BODY_LINES:
             continue
@@ -196,7 +196,7 @@ INSTRUCTIONS: Final[tuple[Callable[[Place], Asked | None], ...]] = (_rename, _lo
 
 
 def annotate_types(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
-    """Ask for types where there are none."""
+    """Request types where there are none."""
     for place in _shuffled(corpus, dice):
         args = [parameter for parameter in place.function.args.args if parameter.arg not in {"self", "cls"}]
         if args and any(argument.annotation is None for argument in args) and _lines(place) <= MAX_BODY_LINES:
@@ -205,7 +205,7 @@ def annotate_types(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
 
 
 def fix_diagnostic(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
-    """Take what ruff finds in the package as it is, in functions that tests run."""
+    """Use ruff's findings in the unchanged package, in functions that tests run."""
     held = {path: [_whole(place) for place in places(corpus) if place.path == path] for path in corpus.texts}
     findings = ruff_findings(corpus.root, sorted(corpus.texts), FIXABLE_RULES)
     dice.shuffle(findings)
@@ -228,7 +228,7 @@ def _fix_task(corpus: Corpus, finding: Finding, texts: Mapping[str, str | None])
 
 
 def update_references(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
-    """Take the first default of a function away, so that calls which leave it out have to say it."""
+    """Remove the first default of a function, so that calls which omit the argument have to pass it."""
     texts = {**corpus.texts, **corpus.tests}
     for place in _shuffled(corpus, dice):
         args = place.function.args
@@ -252,7 +252,7 @@ def _is_named_twice(corpus: Corpus, place: Place) -> bool:
 
 
 def rename_suggest(corpus: Corpus, dice: random.Random) -> Iterator[Task]:
-    """Give a local variable a name that says nothing, and ask for a better one."""
+    """Give a local variable a meaningless name, and request a better one."""
     for place in _shuffled(corpus, dice):
         names = [node for node in ast.walk(place.function) if isinstance(node, ast.Name)]
         given = {node.arg for node in ast.walk(place.function) if isinstance(node, ast.arg)}

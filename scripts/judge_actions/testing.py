@@ -1,4 +1,4 @@
-"""Runs tests of an edited package in a temporary copy, in a process with a time limit and without plugins of pytest."""
+"""Run tests of an edited package in a temporary copy, in a process with a time limit and without pytest plugins."""
 
 import os
 import re
@@ -36,9 +36,9 @@ def copied(corpus: Corpus, texts: Mapping[str, str | None]) -> Iterator[Path]:
 def failing_tests(
     corpus: Corpus, texts: Mapping[str, str | None], names: Sequence[str], *, only: str = "", named: str = ""
 ) -> str:
-    """Return what failed, empty when all passed: the test files that say one of some names, all where none does.
+    """Return the failures, empty if all passed, of the test files that mention one of some names, or of all files.
 
-    ``only`` is a test file and ``named`` the test in it that is run alone.
+    ``only`` is a test file and ``named`` the test in it that runs alone.
     """
     package = corpus.package
     tests = [only] if only else _saying(corpus, names) or list(package.tests)

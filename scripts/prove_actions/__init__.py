@@ -1,1 +1,1 @@
-"""Proof by execution that code actions keep what a program does: ``python -m scripts.prove_actions``."""
+"""Prove by execution that code actions keep a program's behaviour: ``python -m scripts.prove_actions``."""

@@ -1,4 +1,4 @@
-"""``python -m scripts.prove_actions``: apply actions to real functions, run their tests, and count.
+"""Apply actions to real functions, run their tests, and count: ``python -m scripts.prove_actions``.
 
 Examples: python -m scripts.prove_actions --modules textwrap,shlex
           python -m scripts.prove_actions --programs 1000
@@ -25,7 +25,7 @@ from scripts.prove_actions.with_rope import ROPE_ACTIONS
 
 
 def main() -> int:
-    """Run the rounds; return 1 when an edit was wrong."""
+    """Run the rounds; return 1 if an edit was wrong."""
     parser = argparse.ArgumentParser(prog="prove_actions", description=__doc__)
     parser.add_argument("--rounds", type=int, default=1, help="how often each module is gone through")
     parser.add_argument("--seed", type=int, default=1, help="where the dice start")
@@ -108,7 +108,7 @@ def report(counts: ProofCounts) -> str:
 
 
 def _general(message: str) -> str:
-    """Return a refusal without the names that it is about."""
+    """Return a refusal without the names in it."""
     named = re.sub(r"^[\w.]+ (?=is |may |belongs |means |cannot )", "… ", message)
     return re.sub(r"\b(reads|defines|assigns|deletes|declares|value of|uses|name than|where) [\w.]+", r"\1 …", named)
 

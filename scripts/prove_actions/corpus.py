@@ -1,4 +1,4 @@
-"""Real modules with tests of their own: parts of the standard library, by name and test module."""
+"""List real modules with tests of their own: parts of the standard library, by name and test module."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A module of the standard library and the test module that tries it."""
+    """A module of the standard library and its test module."""
 
     module: str
     tests: str
@@ -53,7 +53,7 @@ SUBJECTS: Final = (
     Subject("concurrent.futures._base", "test.test_concurrent_futures"),
     Subject("multiprocessing.shared_memory", "test.test_multiprocessing_fork"),
 )
-"""Modules that Python has not loaded before it looks at ``PYTHONPATH``, so that an edited copy is the one in use.
+"""Modules that Python loads after it has read ``PYTHONPATH``, so that an edited copy is used.
 
 contextlib is left out: its tests compare the text of its own lines in tracebacks, which an edit has to change.
 """

@@ -1,6 +1,6 @@
-"""How many everyday selections of the standard library are applied, and why the others are refused.
+"""Count how many everyday selections of the standard library are applied, and why the others are refused.
 
-``python -m scripts.prove_actions.everyday --count 400 --seed 2``: 2 to 4 statements without a way out, an argument or
+``python -m scripts.prove_actions.everyday --count 400 --seed 2``: 2 to 4 statements that control does not leave, an
 operand, a variable that is assigned once and read once soon after, and a local. Nothing is run.
 """
 
@@ -25,7 +25,7 @@ NAMES_IN_REASONS = re.compile(r"\b[a-z_]\w*(?= (?:is|may|has|are|means)\b)|(?<=o
 
 
 def main() -> None:
-    """Try the selections and print what came of them."""
+    """Try the selections and print the outcomes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=400, help="selections in all, a quarter for each action")
     parser.add_argument("--seed", type=int, default=2)
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def selections(action: str, count: int, dice: random.Random) -> Iterator[tuple[str, Span]]:
-    """Yield that many selections that suit an action, each of another function."""
+    """Yield that many selections that suit an action, each from another function."""
     modules = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
     dice.shuffle(modules)
     while count > 0:
@@ -100,7 +100,7 @@ def short_lived(lines: LineTable, function: Function, _dice: random.Random) -> I
 
 
 def local_names(lines: LineTable, function: Function, _dice: random.Random) -> Iterator[Span]:
-    """Yield locals where a statement assigns them; a parameter is none."""
+    """Yield locals at their assignments; a parameter is none."""
     given = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
     for node in ast.walk(function):
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target if isinstance(node, ast.For) else None

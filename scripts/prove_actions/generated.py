@@ -1,6 +1,6 @@
-"""Programs made by dice, and what they do: every value and error on the way is logged, so that any change shows.
+"""Make random programs and log their behaviour: every value and error, so that any change shows.
 
-A few names are used again and again, bound or not, so that what extraction gets wrong comes up often.
+A few names are used again and again, bound or not, so that the difficult cases of extraction are frequent.
 """
 
 import random
@@ -230,14 +230,14 @@ class _Stopped(BaseException):
 
 
 def _said(value: Any) -> str:
-    """Return what is logged of a value; that a name has no value is an error that says the name, as Python does."""
+    """Return the log entry of a value; a missing value is an error that contains the name, as in Python."""
     if isinstance(value, NameError):
         return type(value).__name__
     return "function" if callable(value) else repr(value)
 
 
 def outcome(text: str) -> list[str]:
-    """Run a program on every input and return what it has logged, its results and errors by their kind."""
+    """Run a program on every input and return its log, its results, and errors by kind."""
     log: list[str] = []
 
     def tell(value: Any) -> Any:

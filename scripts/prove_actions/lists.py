@@ -1,6 +1,6 @@
-"""How long a list of actions takes on a long file: at random places of one text, and after each of many keys.
+"""Measure how long a list of actions takes on a long file: at random places of one text, and after each of many keys.
 
-Time of the processor counts, so that what else runs on the machine does not.
+Measures processor time, so that other programs on the machine do not count.
 """
 
 import random
@@ -30,7 +30,7 @@ def measure(root: Path) -> str:
 
 
 def _text_of(files: list[Path]) -> str:
-    """Return the lines of files, again and again until there are enough."""
+    """Return the lines of files, repeated until there are enough."""
     lines = "".join(path.read_text("utf-8") for path in files).split("\n")
     return "\n".join((lines * (LINES // len(lines) + 1))[:LINES]) + "\n"
 
@@ -61,7 +61,7 @@ def _measured(text: str, name: str, language: str) -> str:
 
 
 def _target(text: str, name: str, language: str, dice: random.Random, baseline: str) -> Callable[[], Target]:
-    """Return what makes the target at a random place; with a baseline text, one with all that a request may have."""
+    """Return a function that makes the target at a random place; with a baseline text, one with a full request."""
     lines = LineTable.of(text)
     first = dice.randrange(len(lines) - 40)
     last = first + dice.choice((0, 0, 1, 3, 30))

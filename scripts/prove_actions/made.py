@@ -1,4 +1,4 @@
-"""Actions on programs made by dice: the same log before and after, or the edit was wrong."""
+"""Apply actions to random programs: an edit is wrong if the log changes."""
 
 import ast
 import difflib
@@ -13,7 +13,7 @@ from scripts.prove_actions.trials import ACTIONS, EditFunctions, attempt, functi
 def prove_made(
     seed: int, count: int, limit_s: float, edit_functions: EditFunctions, actions: tuple[str, ...], counts: ProofCounts
 ) -> int:
-    """Try each action once in each of so many programs, at most so long; return how many there were."""
+    """Try each action once in each of so many programs, for at most so long; return the number of programs."""
     began = time.monotonic()
     for number in range(count):
         if time.monotonic() - began > limit_s:
@@ -25,7 +25,7 @@ def prove_made(
 def prove_one(
     seed: int, actions: tuple[str, ...], counts: ProofCounts, edit_functions: EditFunctions = ACTIONS
 ) -> None:
-    """Try each action at one place of the program that a seed makes."""
+    """Try each action at one place of the program of a seed."""
     dice = random.Random(seed)  # noqa: S311 - chooses programs, keeps no secret
     text = program(dice)
     before = outcome(text)

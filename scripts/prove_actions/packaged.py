@@ -1,7 +1,7 @@
-"""Actions on the functions of published packages, each judged by the package's own tests.
+"""Apply actions to the functions of published packages, each judged by the package's own tests.
 
-Only functions that the tests run are edited. The edits of a round, over all modules, are made one upon the other, and
-one run of the tests judges them all; a failing run is taken apart.
+Only functions that the tests run are edited. The edits of a round, over all modules, are applied one upon the other,
+and one run of the tests judges them all; a failing run is bisected.
 """
 
 import ast
@@ -19,12 +19,12 @@ from spark_lsp.index.storage.view import IndexView
 from spark_lsp.index.store import Index
 
 MAX_WRONG: Final = 4
-"""After so many wrong edits a round is given up."""
+"""Wrong edits after which a round stops."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """A package with the texts of its modules, what its tests run of them, and its index as a workspace."""
+    """A package with the texts of its modules, the functions that its tests run, and its index as a workspace."""
 
     package: Package
     root: Path
@@ -41,7 +41,7 @@ class _Step:
 
 
 def tried(package: Package, folder: Path, counts: ProofCounts) -> tuple[Path, Reached, dict[str, str]] | None:
-    """Unpack a package and run its tests untouched: its folder, what they reach, its modules; None where they fail."""
+    """Unpack a package and run its unchanged tests: its folder, what they reach, its modules; None if they fail."""
     root = unpacked(package, folder)
     if root is None:
         counts.skipped.append(f"{package.name}: cannot be had")
@@ -58,7 +58,7 @@ def tried(package: Package, folder: Path, counts: ProofCounts) -> tuple[Path, Re
 def prove_package(
     package: Package, folder: Path, seeds: Iterable[int], most: int, actions: tuple[str, ...], counts: ProofCounts
 ) -> None:
-    """Run a round for each seed, of ``most`` edits or less, and add to the counts."""
+    """Run a round for each seed, of up to ``most`` edits, and add to the counts."""
     known = tried(package, folder, counts)
     if known is None:
         return
@@ -85,7 +85,7 @@ def _round(
 ) -> tuple[str, str] | None:
     """Run one round without the functions in which an edit was wrong; return the next such function.
 
-    Only a round that the tests pass is counted: what stands behind a wrong edit was not judged.
+    Only a round that passes the tests is counted: edits after a wrong one were not judged.
     """
     package, tried = subject.package, ProofCounts()
     dice = random.Random(seed)  # noqa: S311 - chooses places, keeps no secret
@@ -119,7 +119,7 @@ def _edited(
     actions: tuple[str, ...],
     counts: ProofCounts,
 ) -> list[_Step]:
-    """Try one action in each of some functions, each on the text that the one before has left."""
+    """Try one action in each of some functions, each on the text after the previous edit."""
     now = dict(subject.texts)
     dice.shuffle(functions_left)
     steps: list[_Step] = []
@@ -155,7 +155,7 @@ def _first_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[int]:
 
 
 def _qualified(tree: ast.Module) -> list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    """Return the functions of a module by their names within classes and functions, those with a name of their own."""
+    """Return the functions of a module by their qualified names, if these are unique."""
     around = {id(child): parent for parent in ast.walk(tree) for child in ast.iter_child_nodes(parent)}
     by_name: dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]] = {}
     for function in functions(tree):

@@ -1,6 +1,6 @@
-"""Published packages that bring their tests: fetched by exact version, edited in a copy, judged by their own tests.
+"""Fetch published packages with their tests by exact version, edit them in a copy, and run their own tests.
 
-Uses pip as it is configured; knows no addresses. The tests run in processes of their own, with no plugins of pytest.
+Uses pip as it is configured; has no addresses. The tests run in separate processes, without pytest plugins.
 """
 
 import os
@@ -69,7 +69,7 @@ def load(manifest: Path = MANIFEST) -> list[Package]:
 
 
 def unpacked(package: Package, folder: Path) -> Path | None:
-    """Return the folder of a package's sources, fetched unless it is there; None when it cannot be had."""
+    """Return the folder of a package's sources, fetched if necessary; None if it is not available."""
     stem = f"{package.name}-{package.version}"
     place = folder / stem
     if not place.is_dir():
@@ -88,7 +88,7 @@ def unpacked(package: Package, folder: Path) -> Path | None:
 
 
 def modules(package: Package, root: Path) -> dict[str, str]:
-    """Return the texts of a package's own modules by their paths within it; its tests are not among them."""
+    """Return the texts of a package's own modules by their paths, without its tests."""
     base = root / package.sources
     files = [base] if base.is_file() else sorted(base.rglob("*.py"))
     tests = [root / test for test in package.tests]
@@ -97,13 +97,13 @@ def modules(package: Package, root: Path) -> dict[str, str]:
 
 
 def failing(package: Package, root: Path, texts: Mapping[str, str]) -> str:
-    """Run the tests with these texts in place of the package's; return what failed, empty when all passed."""
+    """Run the tests with these texts in place of the package's; return the failures, empty if all passed."""
     with tempfile.TemporaryDirectory(prefix="prove-") as folder:
         return _run(package, _copied(root, texts, Path(folder)), {}, [])
 
 
 def reached(package: Package, root: Path) -> Reached | str:
-    """Return which functions the untouched package's tests run, or what failed."""
+    """Return which functions the unchanged package's tests run, or the failures."""
     with tempfile.TemporaryDirectory(prefix="prove-") as folder:
         copy = _copied(root, {}, Path(folder))
         (copy / f"{_REACHED}.py").write_text(_RECORDER, "utf-8")

@@ -1,6 +1,6 @@
-"""Actions on real functions: each edit applied, the module's own tests run, and a failing set taken apart.
+"""Apply actions to real functions: run the module's own tests after the edits, and bisect a failing set.
 
-The edits of a round are made one upon the other, one in each function, so that one run of the tests judges them all.
+The edits of a round are applied one upon the other, one in each function, so that one run of the tests judges them all.
 """
 
 import ast
@@ -16,7 +16,7 @@ from scripts.prove_actions.trials import Outcome, attempt, functions, places
 
 @dataclass
 class ProofCounts:
-    """What came of all trials. ``wrong`` describes each edit that made a test fail."""
+    """The outcomes of all trials. ``wrong`` describes each edit that made a test fail."""
 
     applied: Counter[str] = field(default_factory=Counter)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -48,7 +48,7 @@ def prove(subject: Subject, seed: int, actions: tuple[str, ...], counts: ProofCo
 
 
 def _edited(text: str, dice: random.Random, actions: tuple[str, ...], counts: ProofCounts) -> list[Outcome]:
-    """Try one action in each function, each on the text that the one before has left; return what was applied."""
+    """Try one action in each function, each on the text after the previous edit; return the applied edits."""
     names = [function.name for function in functions(ast.parse(text))]
     steps: list[Outcome] = []
     for number, name in enumerate(names):
@@ -70,9 +70,9 @@ def _edited(text: str, dice: random.Random, actions: tuple[str, ...], counts: Pr
 
 
 def first_guilty(count: int, failing_at: Callable[[int], str]) -> tuple[int, str] | None:
-    """Return the first of some steps after which the tests fail, and how; None when they vary.
+    """Return the first of some steps after which the tests fail, and how; None if they vary.
 
-    Found by halving, so the steps before it are innocent.
+    Found by bisection, so the steps before it are innocent.
     """
     low, high = 0, count - 1
     while low < high:

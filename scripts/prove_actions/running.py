@@ -1,4 +1,4 @@
-"""Runs a module's own tests with an edited copy of it in front of the real one, in a process of its own."""
+"""Run a module's own tests with an edited copy of it in place of the real one, in a separate process."""
 
 import importlib.util
 import os
@@ -17,7 +17,7 @@ _SHORT = 400
 
 
 def path_of(subject: Subject) -> Path | None:
-    """Return the file of a subject; None where this Python has none."""
+    """Return the file of a subject; None if this Python has none."""
     try:
         spec = importlib.util.find_spec(subject.module)
     except ImportError:
@@ -26,7 +26,7 @@ def path_of(subject: Subject) -> Path | None:
 
 
 def failing(subject: Subject, text: str) -> str:
-    """Run the tests with this text as the module; return what failed, empty when all passed."""
+    """Run the tests with this text as the module; return the failures, empty if all passed."""
     with tempfile.TemporaryDirectory(prefix="prove-") as folder:
         _shadow(subject, text, Path(folder))
         variables = {**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
@@ -37,7 +37,7 @@ def failing(subject: Subject, text: str) -> str:
 def failure_of(
     command: Sequence[str], folder: Path, variables: Mapping[str, str], *, limit_s: float, most_characters: int
 ) -> str:
-    """Run tests by a command; return the end of what they said when one failed, empty when all passed."""
+    """Run tests by a command; return the end of their output if one failed, empty if all passed."""
     try:
         done = subprocess.run(
             command,
@@ -55,7 +55,7 @@ def failure_of(
 
 
 def _shadow(subject: Subject, text: str, folder: Path) -> None:
-    """Write the module, with the rest of its package, where Python looks first."""
+    """Write the module, with the rest of its package, to the folder that Python searches first."""
     path = path_of(subject)
     assert path is not None, "the caller has looked"
     parts = subject.module.split(".")

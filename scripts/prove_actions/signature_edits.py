@@ -1,6 +1,6 @@
-"""Changes of a function's signature as somebody may write them: the document after one, calls as they were.
+"""Change a function's signature as a developer may, and keep its calls.
 
-The function goes on doing the same with what it is given; a parameter with a new name is given its old one inside.
+The function still does the same with its arguments; a renamed parameter gets its old name inside.
 """
 
 import ast
@@ -17,7 +17,7 @@ from spark_lsp.text.syntax import Syntax
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 FRESH: Final = "fresh_value"
-"""The name of what is added, or gets another name; no package has it."""
+"""The name of what is added or renamed; no package has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class SignatureEdit:
 
 
 def edit_signature(syntax: Syntax, name: str, dice: random.Random) -> SignatureEdit | None:
-    """Change the signature of the one function of that full name; None where no change suits it."""
+    """Change the signature of the function with that full name; None if no change is possible."""
     source = source_of(syntax)
     function = function_named(source, name) if source is not None else None
     if source is None or function is None or FRESH in source.text_of(function):
@@ -49,7 +49,7 @@ def edit_signature(syntax: Syntax, name: str, dice: random.Random) -> SignatureE
 
 
 def function_named(source: Source, name: str) -> Function | None:
-    """Return the function of a full name within classes; None where there is none, or where there are several."""
+    """Return the function of a full name within classes; None if there is none, or more than one."""
     scopes: list[ast.AST] = [source.tree]
     for part in name.split("."):
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -75,7 +75,7 @@ def _own_count(source: Source, function: Function) -> int:
 def _written(
     source: Source, syntax: Syntax, function: Function, changed: ast.arguments, old: str
 ) -> tuple[str, int] | None:
-    """Return the document with these parameters, and where the function's name stands."""
+    """Return the document with these parameters, and the offset of the function's name."""
     start = source.span(function).end - 1
     definition = next(
         (candidate for candidate in _definitions(syntax, start) if candidate[0].start == source.span(function).start),
@@ -99,7 +99,7 @@ def _written(
 
 
 def _definitions(syntax: Syntax, offset: int) -> Iterator[tuple[Span, Span, int]]:
-    """Yield span, parameters and place of the name of the functions around an offset."""
+    """Yield span, parameters and name offset of the functions around an offset."""
     while (definition := definition_at(syntax, offset, CALLABLES)) is not None:
         parameters, name = (definition.inner.child_by_field_name(field) for field in ("parameters", "name"))
         if parameters is not None and name is not None:
@@ -110,7 +110,7 @@ def _definitions(syntax: Syntax, offset: int) -> Iterator[tuple[Span, Span, int]
 
 
 def _line_for(source: Source, function: Function) -> tuple[int, str] | None:
-    """Return where a line can stand first in a function's body, and its indentation."""
+    """Return where the first line of a function's body can be inserted, and its indentation."""
     body = function.body[1:] if ast.get_docstring(function, clean=False) is not None else function.body
     if not body:
         return None
@@ -121,7 +121,7 @@ def _line_for(source: Source, function: Function) -> tuple[int, str] | None:
 
 
 Change = Callable[[ast.arguments, Function, int, random.Random], str | None]
-"""Changes parameters in place; returns the old name of one that has another, empty for none, None if it cannot."""
+"""Changes parameters in place; returns the old name of a renamed one, empty for none, None if it is impossible."""
 
 
 def _renamed(args: ast.arguments, _function: Function, own: int, dice: random.Random) -> str | None:
@@ -134,7 +134,7 @@ def _renamed(args: ast.arguments, _function: Function, own: int, dice: random.Ra
 
 
 def _swapped(args: ast.arguments, _function: Function, own: int, dice: random.Random) -> str | None:
-    """Let two change places that both have a default, or both none."""
+    """Swap two that both have a default, or both none."""
     first = max(0, own - len(args.posonlyargs))
     required = len(args.args) - len(args.defaults)
     pairs = [n for n in range(first, len(args.args) - 1) if (n < required) == (n + 1 < required)]
@@ -152,7 +152,7 @@ def _swapped(args: ast.arguments, _function: Function, own: int, dice: random.Ra
 
 
 def _added(args: ast.arguments, _function: Function, own: int, dice: random.Random) -> str | None:
-    """Put one with a default before those that have one, or at the end."""
+    """Add one with a default before those that have one, or at the end."""
     required = max(len(args.args) - len(args.defaults), 0, own - len(args.posonlyargs))
     if len(args.defaults) > len(args.args) or (args.vararg is not None and not args.defaults):
         return None
@@ -186,7 +186,7 @@ def _by_place_only(args: ast.arguments, _function: Function, own: int, _dice: ra
 
 
 def _removed(args: ast.arguments, function: Function, own: int, dice: random.Random) -> str | None:
-    """Take one out that the function does not look at."""
+    """Remove one that the function does not use."""
     names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
     required = len(args.args) - len(args.defaults)
     first = max(0, own - len(args.posonlyargs))

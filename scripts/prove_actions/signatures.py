@@ -1,7 +1,7 @@
-"""``update.references`` over published packages: change signatures, update the calls, run the package's own tests.
+"""Test ``update.references`` over published packages: change signatures, update the calls, run the package's own tests.
 
-The workspace is a copy of the whole package, tests and all. Each change is made on what the one before has left, and
-one run of the tests judges them all; a failing run is taken apart.
+The workspace is a copy of the whole package, tests included. Each change is made on the result of the previous one, and
+one run of the tests judges them all; a failing run is bisected.
 """
 
 import asyncio
@@ -34,12 +34,12 @@ from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.text.syntax import parse
 
 _NOT_YET_NS: Final = 10**15
-"""All files were written before the document began to change."""
+"""A time before which all files count as written: before the document was changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A change that was made: the texts of all files that are others than in the package."""
+    """One change: the texts of all files that differ from the package."""
 
     path: str
     name: str
@@ -48,7 +48,7 @@ class _Step:
 
 
 class _Workspace:
-    """A copy of a package with its index, and the action as an editor has it."""
+    """A copy of a package with its index, and the action as an editor uses it."""
 
     def __init__(self, root: Path, folder: Path) -> None:
         self.root = folder / "workspace"
@@ -69,11 +69,11 @@ class _Workspace:
         self._room = ActionRunner([UpdateCalls()], engine, context, ActionsSettings(), lambda _record: None)
 
     def text(self, path: str) -> str:
-        """Return a file as it is."""
+        """Return the current text of a file."""
         return (self.root / path).read_text("utf-8")
 
     def write(self, texts: Mapping[str, str]) -> None:
-        """Write files, and look at them again."""
+        """Write files, and index them again."""
         for path, text in texts.items():
             (self.root / path).write_text(text, "utf-8", newline="")
         self._index.refresh()
@@ -87,12 +87,12 @@ class _Workspace:
         return asyncio.run(self._room.propose(UpdateCalls.id, target))
 
     def close(self) -> None:
-        """Let the index go."""
+        """Close the index."""
         self._index.close()
 
 
 def prove_signatures(package: Package, folder: Path, seeds: Iterable[int], most: int, counts: ProofCounts) -> None:
-    """Run a round for each seed, of ``most`` changes or less, and add to the counts."""
+    """Run a round for each seed, of up to ``most`` changes, and add to the counts."""
     known = tried(package, folder, counts)
     if known is None:
         return
@@ -142,7 +142,7 @@ def _round(
 def _changed(
     workspace: _Workspace, left: list[tuple[str, str]], dice: random.Random, most: int, counts: ProofCounts
 ) -> list[_Step]:
-    """Change the signatures of some functions, with all calls, one after the other."""
+    """Change the signatures of some functions, with all calls, one after another."""
     steps: list[_Step] = []
     texts: dict[str, str] = {}
     for path, name in left:

@@ -1,4 +1,4 @@
-"""One trial: a random place in a module, an action there, and what came of it: a new text or a refusal."""
+"""Run one trial: an action at a random place in a module, and its outcome: a new text or a refusal."""
 
 import ast
 import random
@@ -24,12 +24,12 @@ from spark_lsp.text.snapshot import LineTable, Snapshot
 
 Edits = tuple[Edit, ...]
 EditFunctions = Mapping[str, Callable[[str, Span], Edits | Refusal]]
-"""What makes the edits of an action at a selection, or says why not."""
+"""Computes the edits of an action at a selection, or the refusal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``text`` is the edited module, None when the action refused; ``message`` says why, or what was done."""
+    """``text`` is the edited module, None if the action refused; ``message`` says why, or what was done."""
 
     action: str
     text: str | None
@@ -89,7 +89,7 @@ ACTIONS: Final[dict[str, Callable[[str, Span], Edits | Refusal]]] = {
 
 
 def edit_functions_in(view: IndexView, path: str) -> EditFunctions:
-    """Return what makes the edits of a file of a workspace."""
+    """Return a function that computes the edits of a file in a workspace."""
     finders = {"extract.function": extract_function, "extract.variable": extract_variable}
     return ACTIONS | {action: partial(make, path=path, view=view) for action, make in finders.items()}
 
@@ -98,7 +98,7 @@ NEEDS_A_NAME: Final = frozenset({"inline.variable", "rename.suggest"})
 
 
 def attempt(action: str, text: str, span: Span, edit_functions: EditFunctions = ACTIONS) -> Outcome:
-    """Try an action on a selection, with the checks that every edit has to pass."""
+    """Try an action on a selection, with the checks of every edit."""
     edits = edit_functions[action](text, span)
     line = text.count("\n", 0, span.start) + 1
     place = f"line {line}: {span.text(text)[:60]!r}"
@@ -111,12 +111,12 @@ def attempt(action: str, text: str, span: Span, edit_functions: EditFunctions = 
 
 
 def functions(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Return all functions of a module with a body to work on, in order."""
+    """Return all functions of a module with a usable body, in order."""
     return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def places(text: str, function: ast.AST, dice: random.Random, action: str) -> Span | None:
-    """Return a random selection within a function that suits the action; None when there is none."""
+    """Return a random selection within a function that suits the action; None if there is none."""
     if action in NEEDS_A_NAME:
         spans = list(_names(text, function))
     elif action == "extract.function" and dice.random() > EXPRESSION_SHARE:
@@ -144,7 +144,7 @@ def _statements(text: str, function: ast.AST, dice: random.Random) -> Iterator[S
 
 
 def _names(text: str, function: ast.AST) -> Iterator[Span]:
-    """Yield where names are assigned by statements of their own."""
+    """Yield the names in plain assignments."""
     lines = LineTable.of(text)
     for node in ast.walk(function):
         if isinstance(node, ast.Assign | ast.AnnAssign):

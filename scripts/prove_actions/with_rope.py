@@ -1,4 +1,4 @@
-"""The same trials made by rope, to compare: ``--library rope``, after ``pip install rope``."""
+"""Run the same trials with rope, to compare: ``--library rope``, after ``pip install rope``."""
 
 import tempfile
 import warnings
@@ -46,7 +46,7 @@ def extract_function(text: str, span: Span) -> tuple[Edit, ...] | Refusal:
 
 
 def extract_variable(text: str, span: Span) -> tuple[Edit, ...] | Refusal:
-    """Let rope extract a variable, and replace what is equal."""
+    """Let rope extract a variable, and replace equal expressions."""
     from rope.refactor.extract import ExtractVariable  # noqa: PLC0415
 
     def make(project: Any, file: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a real model writes at many cursors of real code, and what the pipeline makes of it.
+"""Collect what a real model writes at many cursors of real code, and what the pipeline shows of it.
 
-``python -m scripts.real_outputs`` gathers and judges; docs/evaluation.md says how to read what it prints.
+``python -m scripts.real_outputs`` gathers and judges; docs/evaluation.md explains its output.
 """

@@ -1,7 +1,7 @@
-"""``python -m scripts.real_outputs gather FOLDER --model M --out F``, ``report F``, ``keep F --to T``.
+"""Gather outputs and judge them: ``python -m scripts.real_outputs gather FOLDER --model M --out F``, ``report``, ``keep``.
 
-``gather`` appends an output a line, so a run can be ended and its file used; ``report`` judges them at several
-thresholds of ``spark.completion.minConfidence`` and prints JSON; ``keep`` makes them test data.
+``gather`` appends one output per line, so an interrupted run leaves a usable file; ``report`` judges them at several
+thresholds of ``spark.completion.minConfidence`` and prints JSON; ``keep`` converts them to test data.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def _gather(options: argparse.Namespace) -> None:
 
 
 def _by_turns(files: Sequence[Path]) -> Iterator[Path]:
-    """Yield files of each kind by turns: most projects are mostly of one language."""
+    """Yield files of each kind in turn: most projects are mostly in one language."""
     kinds: dict[str, list[Path]] = {}
     for path in files:
         kinds.setdefault(path.suffix, []).append(path)

@@ -1,6 +1,6 @@
-"""Cursors in a file as a typist comes to them: in words, behind blanks, at line starts, before blocks. Pure.
+"""Choose cursors in a file as in typing: in words, behind blanks, at line starts, before blocks. Pure.
 
-What would be typed next is cut out: the rest of the line, or of the block where a line is begun.
+The text to type next is removed: the rest of the line, or of the block if a line begins.
 """
 
 import random
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 REGION_LINES: Final = 16
-"""Cursors of a region share the start of their window, so that the model has read most of it already."""
+"""Cursors of a region share the start of their window, so that the model has prefilled most of it already."""
 WINDOW_LINES_BEFORE, WINDOW_LINES_AFTER = 12, 6
 MAX_LINE: Final = 160
 KINDS: Final = ("word", "blank", "sign", "line", "end")
@@ -19,20 +19,20 @@ KINDS: Final = ("word", "blank", "sign", "line", "end")
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in a document, the window that the model is shown, and what was there."""
+    """A place in a document, the window in the prompt, and the removed text."""
 
     path: str
     kind: str
     before: str
     after: str
     coming: str
-    """The text that was cut out at the cursor."""
+    """The text that was removed at the cursor."""
     shown_before: str
     shown_after: str
 
 
 def snippets_of(text: str) -> Iterator[Cursor]:
-    """Yield the cursors of short texts that are written for it: ``@@ path`` before each, ``$0`` where it stands."""
+    """Yield the cursors of short texts written for this purpose: ``@@ path`` before each, ``$0`` at the cursor."""
     for section in re.split(r"^@@ ", text, flags=re.MULTILINE)[1:]:
         path, _, body = section.partition("\n")
         before, _, after = body.removesuffix("\n").partition("$0")
@@ -61,7 +61,7 @@ def cursors_of(path: Path, name: str, regions: int, chance: random.Random) -> It
 
 
 def _place(line: str, chance: random.Random) -> tuple[str, int] | None:
-    """Choose where in a line a typist asks, one line in two; none in lines that are blank or very long."""
+    """Choose a column in a line, for one line in two; none in lines that are blank or very long."""
     if not line.strip() or len(line) > MAX_LINE or chance.random() < 0.5:
         return None
     indent = len(line) - len(line.lstrip())
@@ -78,7 +78,7 @@ def _place(line: str, chance: random.Random) -> tuple[str, int] | None:
 
 
 def _end_of_block(lines: list[str], number: int) -> int:
-    """Return the line behind the statements that stand from a line on in its block, a few of them at most."""
+    """Return the line after a few statements that start at a line in its block."""
     indent = len(lines[number]) - len(lines[number].lstrip())
     end = number + 1
     while end < len(lines) and end - number < 6:

@@ -1,4 +1,4 @@
-"""The figures of many outputs: what would be shown at a threshold, and what a typist saves who takes what is right."""
+"""Compute the figures of many outputs: what a threshold would show, and what a typist saves by accepting right text."""
 
 import re
 from collections import Counter, defaultdict
@@ -15,19 +15,19 @@ THRESHOLDS: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
 
 
 def processed_of(output: Output, confidence: float) -> PostprocessResult:
-    """Judge an output as the pipeline would in a workspace that knows every name."""
+    """Process an output as the pipeline would in a workspace that knows every name."""
     cursor = cursor_of(output.path, output.before, output.after)
     terms = Terms(MAX_LINES, confidence)
     return postprocess(cursor, output.raw, output.scores, terms, finished=True, whole=output.is_whole)
 
 
 def is_right(output: Output, text: str) -> bool:
-    """Whether a text is what follows: all of it, blanks at line ends aside."""
+    """Whether a text equals what follows, ignoring blanks at line ends."""
     return bool(text) and output.coming.startswith(text)
 
 
 def by_threshold(outputs: Sequence[Output]) -> list[dict[str, float]]:
-    """Return a row for each threshold: shown, right, the characters on both sides, and the share that is saved."""
+    """Return a row for each threshold: shown, right, the characters on both sides, and the saved share."""
     rows = []
     coming = sum(len(output.coming) for output in outputs)
     for threshold in THRESHOLDS:
@@ -56,7 +56,7 @@ def by_language(outputs: Iterable[Output]) -> dict[str, list[Output]]:
 
 
 def rules(outputs: Sequence[Output]) -> dict[str, dict[str, int]]:
-    """Return of each rule how often it cut an answer, and how often what it cut off was what follows."""
+    """Return for each rule how often it cut an answer, and how often the removed text was what followed."""
     cut: Counter[str] = Counter()
     false: Counter[str] = Counter()
     for output in outputs:
@@ -75,15 +75,15 @@ def rules(outputs: Sequence[Output]) -> dict[str, dict[str, int]]:
 
 
 def common(left: str, right: str) -> int:
-    """Return how many characters two texts have in common at the front."""
+    """Return how many characters two texts have in common at the beginning."""
     pairs = zip(left, right, strict=False)
     return next((at for at, (ours, theirs) in enumerate(pairs) if ours != theirs), min(len(left), len(right)))
 
 
 def names(outputs: Sequence[Output], folder: Path) -> dict[str, int]:
-    """Return how often a suggestion uses a name that nobody knows, of those that are right and of those that are not.
+    """Return how often a suggestion uses an unknown name, for right and for wrong suggestions.
 
-    Known is what stands in another file of the same project, the first folder of a path.
+    A name is known if it occurs in another file of the same project, the first folder of a path.
     """
     words = _words(folder)
     counts_by_kind: Counter[str] = Counter()

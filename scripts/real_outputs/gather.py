@@ -1,4 +1,4 @@
-"""Asks a model at each cursor as the pipeline does, with the window alone as its prompt, and keeps what it wrote."""
+"""Run a model at each cursor as the pipeline does, with the window alone as its prompt, and store the output."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ MAX_LINES = 6
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model wrote at a cursor. ``is_whole``: it ended by itself, or a rule ended it."""
+    """What a model wrote at a cursor. ``is_whole`` if it ended by itself, or a rule ended it."""
 
     path: str
     kind: str

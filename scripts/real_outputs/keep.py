@@ -1,6 +1,6 @@
-"""Outputs as test data: the excerpt around the cursor that they are judged in, and what may be shown of them.
+"""Convert outputs to test data: the excerpt around the cursor, and what may be shown of the output.
 
-Only outputs at cursors of this repository's own files and of texts written for it may be kept.
+Only outputs at cursors in this repository's own files and in texts written for this purpose may be kept.
 """
 
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ MAX_LINES_BEFORE, LINES_AFTER = 30, 8
 
 
 class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One output and its verdicts: ``all`` with no threshold, ``sure`` with one, and how much each replaces."""
+    """One output and its verdicts: ``all`` without a threshold, ``sure`` with one, and how much each replaces."""
 
     path: str
     before: str
     after: str
     raw: str
     chances: list[tuple[int, int]]
-    """For each token where it ends and its probability in percent."""
+    """For each token its end and its probability in percent."""
     threshold: float
     all: str
     all_rule: str
@@ -33,7 +33,7 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def judged_again(kept: Kept) -> Kept:
-    """Return an output with the verdicts of today."""
+    """Return an output with the current verdicts."""
     cursor = cursor_of(kept.path, kept.before, kept.after)
     scores = [(end, percent / 100) for end, percent in kept.chances]
     plain, sure = (
@@ -47,7 +47,7 @@ def judged_again(kept: Kept) -> Kept:
 
 
 def kept_of(outputs: list[Output], threshold: float) -> Iterator[Kept]:
-    """Yield outputs as test data, each answer to the same text once; empty ones say nothing."""
+    """Yield outputs as test data, each answer to the same text once, without empty ones."""
     seen = set()
     for output in outputs:
         kept = judged_again(Kept(
@@ -63,7 +63,7 @@ def kept_of(outputs: list[Output], threshold: float) -> Iterator[Kept]:
 
 
 def _from_definition(before: str) -> str:
-    """Return the end of a text from the last line on that is not indented, the cursor's own aside, or so many lines."""
+    """Return the end of a text from its last line without indentation, except the cursor's own, or so many lines."""
     lines = before.split("\n")
     first = next(
         (at for at in range(len(lines) - 2, -1, -1) if lines[at][:1].strip() and lines[at][0] not in "})]#*/"), 0

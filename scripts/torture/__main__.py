@@ -1,6 +1,6 @@
-"""Runs the long forms: ``python -m scripts.torture [lsp] [socket] [faults] [--messages N] [--rounds N] [--seed N]``.
+"""Run the long forms: ``python -m scripts.torture [lsp] [socket] [faults] [--messages N] [--rounds N] [--seed N]``.
 
-Prints one line of JSON for each part; the status is 1 where something was lost, doubled, wrong or left behind.
+Prints one line of JSON for each part; the status is 1 if something was lost, doubled, wrong or left behind.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine
 
 MODEL: Final = Path(__file__).parents[2] / "models" / "spark-nano" / "spark-nano.gguf"
 MAX_GROWTH: Final = 1.25
-"""How much more memory the server may hold at the end than after a fifth of a run."""
+"""Factor by which the server's memory may grow from a fifth of a run to its end."""
 
 Fault = Callable[[Path, Random, int], faults.Outcome]
 FAULTS: Final[tuple[tuple[Fault, int], ...]] = (
@@ -41,7 +41,7 @@ FAULTS: Final[tuple[tuple[Fault, int], ...]] = (
 
 
 def main(words: list[str]) -> int:
-    """Run the parts that are named, all of them by default."""
+    """Run the named parts, all of them by default."""
     parser = argparse.ArgumentParser(prog="python -m scripts.torture", description=__doc__)
     parser.add_argument("parts", nargs="*", help="lsp, socket, faults, or names of single faults")
     parser.add_argument("--messages", type=int, default=100_000, help="of the LSP fuzzer, in three encodings together")

@@ -1,4 +1,4 @@
-"""A language server as a process, and everything that it says: for programs that send what no editor sends."""
+"""Run a language server as a process and collect its messages, for programs that send what no editor sends."""
 
 import json
 import os
@@ -17,7 +17,7 @@ PATIENCE_S = 120.0
 
 
 class Server:
-    """One server. Messages are sent at once; answers are collected by a thread and counted by their id."""
+    """One server. Messages are sent at once; a thread collects the answers and counts them by id."""
 
     def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> None:
         private = {name: str(folder / name) for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "SPARK_LSP_RUNTIME_DIR")}
@@ -32,7 +32,7 @@ class Server:
         self.answers: Counter[int] = Counter()
         self.results: dict[int, Any] = {}
         self.messages: list[str] = []
-        """What was shown to the user."""
+        """Messages that were shown to the user."""
         self.statuses: list[Any] = []
         self._changed = threading.Condition()
         self._sending = threading.Lock()
@@ -48,7 +48,7 @@ class Server:
         self.send({"jsonrpc": "2.0", "method": "initialized", "params": {}})
 
     def send(self, message: Any) -> None:
-        """Send a message, whatever it is."""
+        """Send a message without checking it."""
         self.send_bytes(json.dumps(message).encode())
 
     def send_bytes(self, body: bytes) -> None:
@@ -68,7 +68,7 @@ class Server:
         self.send({"jsonrpc": "2.0", "method": method, "params": params})
 
     def wait_for(self, number: int, patience_s: float = PATIENCE_S) -> Any:
-        """Return the result of a request once it is there.
+        """Return the result of a request, waiting for it.
 
         Raises:
             TimeoutError: it did not come.
@@ -79,7 +79,7 @@ class Server:
         return self.results.pop(number, None)
 
     def resident_bytes(self) -> int:
-        """Return how much memory the process holds."""
+        """Return the memory that the process uses."""
         return int(psutil.Process(self.process.pid).memory_info().rss)
 
     def end(self, number: int = -1) -> int:
@@ -101,7 +101,7 @@ class Server:
         self._thread.join()
         for pipe in (self.process.stdin, self.process.stdout):
             assert pipe is not None
-            with suppress(OSError):  # what was not sent is lost with the process
+            with suppress(OSError):  # unsent messages are lost with the process
                 pipe.close()
 
     def _collect(self) -> None:
@@ -120,7 +120,7 @@ class Server:
             self._changed.notify_all()
 
     def _handle(self, message: dict[str, Any]) -> None:
-        """Take in a notification; answer what the server asks with nothing, as an editor may."""
+        """Process a notification; answer a request of the server with nothing, as an editor may."""
         if message["method"] == "window/showMessage":
             self.messages.append(message["params"]["message"])
         elif message["method"] == "spark/status":

@@ -1,7 +1,7 @@
-"""Faults while somebody types: processes that are killed or stopped, disks that are full, files that are damaged.
+"""Cause faults during typing: processes that are killed or stopped, full disks, damaged files.
 
-A real server with the embedded model in the engine process. After each fault the next completion has to work, every
-request has to be answered once, and no process may be left in the end.
+A real server with the embedded model in the engine process. After each fault the next completion must work, every
+request must be answered once, and no process may remain at the end.
 """
 
 import os
@@ -26,12 +26,12 @@ IDLE_MINUTES: Final = 0.02
 GONE_S: Final = 60.0
 READY_S: Final = 180.0
 CRASHES_BEFORE_A_RESTART: Final = 2
-"""A third death within ten minutes would be one too many, see ``spark.restartEngine``."""
+"""Kills; a third crash within ten minutes would stop the restarts, see ``spark.restartEngine``."""
 
 
 @dataclass
 class Outcome:
-    """What came of one kind of fault."""
+    """The outcome of one kind of fault."""
 
     name: str
     rounds: int = 0
@@ -45,12 +45,12 @@ class Outcome:
 
     @property
     def is_good(self) -> bool:
-        """Whether the fault did no more harm than it had to."""
+        """Whether the fault did no more harm than necessary."""
         return not (self.unanswered or self.answered_twice or self.orphans) and self.works_afterwards
 
 
 class Window:
-    """An editor's window on a small workspace, which types and asks."""
+    """An editor's window on a small workspace, which types and sends requests."""
 
     def __init__(self, folder: Path, random: Random, environment: dict[str, str] | None = None) -> None:
         self.folder = folder
@@ -80,7 +80,7 @@ class Window:
         self.server.notify("textDocument/didChange", {"textDocument": identity, "contentChanges": [change]})
 
     def ask(self) -> int:
-        """Ask for a completion by hand, as a new key has been typed; return the number of the request."""
+        """Trigger a completion by hand after a new key; return the number of the request."""
         self.type(self._random.choice("abcdefghij") if self._random.random() < 0.8 else "\n    value = ")
         self._number += 1
         params = {"textDocument": {"uri": self._uri}, "position": self._end(), "context": {"triggerKind": 1}}
@@ -94,7 +94,7 @@ class Window:
         self.server.wait_for(self._number)
 
     def reason(self) -> str:
-        """Return the reason of the newest answer."""
+        """Return the reason of the latest answer."""
         self._number += 1
         self.server.request(self._number, "spark/log", {})
         log: dict[str, Any] = self.server.wait_for(self._number) or {}
@@ -102,7 +102,7 @@ class Window:
         return str(requests[-1].get("reason", ""))
 
     def works(self, patience_s: float = READY_S) -> bool:
-        """Whether a completion comes from the model within some time."""
+        """Whether the model delivers a completion within some time."""
         until = time.monotonic() + patience_s
         while time.monotonic() < until and self.server.process.poll() is None:
             self.server.wait_for(self.ask())
@@ -121,7 +121,7 @@ class Window:
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:
-    """Return the processes that were started with this folder for their caches, but for this one."""
+    """Return the processes that were started with this folder for their caches, except this one."""
     running = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -136,7 +136,7 @@ def kill_engine(folder: Path, random: Random, rounds: int) -> Outcome:
 
 
 def stop_engine(folder: Path, random: Random, rounds: int, *, stopped_s: float = 20.0) -> Outcome:
-    """Stop the engine for a while, as a laptop that sleeps does."""
+    """Stop the engine for a while, as a sleeping laptop does."""
 
     def pause(process: psutil.Process) -> None:
         process.send_signal(signal.SIGSTOP)
@@ -171,7 +171,7 @@ def _under_requests(
 
 
 def kill_server(folder: Path, random: Random, rounds: int) -> Outcome:
-    """Kill the server at random moments; its engine and its workers have to leave by themselves."""
+    """Kill the server at random moments; its engine and its workers must exit by themselves."""
     outcome = Outcome("kill -9 of the server")
     for _ in range(rounds):
         window = Window(folder, random)
@@ -183,7 +183,7 @@ def kill_server(folder: Path, random: Random, rounds: int) -> Outcome:
 
 
 def damage_files(folder: Path, random: Random, rounds: int) -> Outcome:
-    """Change, cut or empty files of the caches, the state and the settings between two sessions."""
+    """Change, truncate or empty files of the caches, the state and the settings between two sessions."""
     outcome = Outcome("damaged caches, state and settings")
     for _ in range(rounds):
         window = Window(folder, random)
@@ -217,12 +217,12 @@ def _damage(path: Path, random: Random) -> None:
 
 
 def full_disk(folder: Path, random: Random, rounds: int) -> Outcome:
-    """Let caches and state be on a disk that is full. Needs the superuser, who can mount a small one."""
+    """Put caches and state on a full disk. Needs the superuser, who can mount a small one."""
     return _on_a_disk("full disk", folder, random, rounds, _fill)
 
 
 def read_only_disk(folder: Path, random: Random, rounds: int) -> Outcome:
-    """Let caches and state be on a disk that cannot be written."""
+    """Put caches and state on a read-only disk."""
     return _on_a_disk("read-only disk", folder, random, rounds, lambda disk: _mount(disk, "remount,ro"))
 
 
@@ -273,7 +273,7 @@ def vanished_folders(folder: Path, random: Random, rounds: int) -> Outcome:
 
 
 def two_versions(folder: Path, random: Random, rounds: int) -> Outcome:
-    """Let another version of the program use the same caches at the same time."""
+    """Run another version of the program on the same caches at the same time."""
     outcome = Outcome("two versions on one cache")
     package = Path(__file__).parents[2] / "spark_lsp"
     newer = folder / "other"
@@ -304,7 +304,7 @@ def _collect(outcome: Outcome, window: Window, asked: list[int]) -> None:
 
 
 def _finish(outcome: Outcome, window: Window, caches: Path | None = None) -> Outcome:
-    """See that the last window works, end it, and count what is left."""
+    """Check that the last window works, end it, and count remaining processes."""
     outcome.works_afterwards = window.works()
     outcome.answered_twice = sum(count > 1 for count in window.server.answers.values())
     outcome.messages = sorted({*outcome.messages, *window.server.messages})

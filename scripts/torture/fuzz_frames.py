@@ -1,6 +1,6 @@
-"""The frames of the engine's socket under a coverage-guided fuzzer: ``python -m scripts.torture.fuzz_frames``.
+"""Run the frames of the engine's socket under a coverage-guided fuzzer: ``python -m scripts.torture.fuzz_frames``.
 
-Each word that is no option is a folder of examples, which begins with one of each kind of frame. Needs atheris, which
+Each argument without a dash is a folder of examples, which starts with one of each kind of frame. Needs atheris, which
 has wheels for Python 3.11 to 3.13 on Linux; takes libFuzzer's options, such as ``-runs=100000``.
 """
 
@@ -21,7 +21,7 @@ LOOP = asyncio.new_event_loop()
 
 
 async def _read(data: bytes) -> None:
-    """Read all that is in the bytes, as the engine and its client do."""
+    """Read everything in the bytes, as the engine and its client do."""
     kept = KeptParts()
     for read in (frames.read_client_frame, frames.read_host_frame):
         reader = asyncio.StreamReader()
@@ -34,7 +34,7 @@ async def _read(data: bytes) -> None:
 
 
 def test_one_input(data: bytes) -> None:
-    """Take bytes: a frame, an error of the protocol or the end, and nothing else."""
+    """Accept bytes as a frame, a protocol error or the end, and nothing else."""
     for sent in (data, len(data).to_bytes(4, "big") + data):
         try:
             LOOP.run_until_complete(_read(sent))

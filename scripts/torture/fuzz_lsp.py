@@ -1,6 +1,6 @@
-"""An LSP fuzzer: messages valid and not, to a real server over stdio, against a reference of every document's text.
+"""Fuzz LSP: valid and invalid messages to a real server over stdio, compared with a reference of every document's text.
 
-Each request has to be answered exactly once, the texts have to be the same, and the memory has to stay what it is.
+Each request must be answered exactly once, the texts must be equal, and the memory must not grow.
 """
 
 import time
@@ -44,7 +44,7 @@ BODIES: Final = (
 
 @dataclass
 class Report:
-    """What came of a run."""
+    """The outcome of a run."""
 
     messages: int = 0
     requests: int = 0
@@ -83,7 +83,7 @@ class Fuzzer:
         )
 
     def run(self, messages: int) -> Report:
-        """Send so many messages, and return what came of them."""
+        """Send so many messages, and return the outcome."""
         began = time.monotonic()
         self._server.initialize(self._root, self._encoding)
         steps, weights = [step for _, step in self._steps], [weight for weight, _ in self._steps]
@@ -103,7 +103,7 @@ class Fuzzer:
         return self.report
 
     def close(self) -> None:
-        """End the server, however it stands."""
+        """End the server in any state."""
         if self._server.process.poll() is None:
             self._server.kill()
 
@@ -175,7 +175,7 @@ class Fuzzer:
         self.report.messages += 1
 
     def _value(self, depth: int, uri: str) -> Any:
-        """Return a value of JSON that may look like parameters."""
+        """Return a JSON value that may look like parameters."""
         if depth == 0 or self._random.random() < 0.2:
             return self._random.choice((*NUMBERS, uri, random_text(self._random, 6)))
         if self._random.random() < 0.2:
@@ -202,7 +202,7 @@ class Fuzzer:
         return self._number
 
     def _wait(self, most: int) -> None:
-        """Wait until no more than ``most`` requests are without an answer, the oldest first."""
+        """Wait until at most ``most`` requests are unanswered, the oldest first."""
         while len(self._asked) > most:
             try:
                 self._server.wait_for(self._asked.pop(0))
@@ -214,7 +214,7 @@ class Fuzzer:
         try:
             texts = self._server.wait_for(number)
         except TimeoutError:
-            return  # counted when its turn comes
+            return  # counted in its turn
         self.report.compared += 1
         expected = {uri: digest(document.text) for uri, document in self._documents.items()}
         self.report.diverged += texts != expected

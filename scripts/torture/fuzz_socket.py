@@ -1,4 +1,4 @@
-"""Attacks the socket of a real engine process: frames that are whole, broken, cut, endless and slow."""
+"""Attack the socket of a real engine process: complete, broken, truncated, endless and slow frames."""
 
 import asyncio
 from contextlib import suppress
@@ -21,12 +21,12 @@ FRAMES: Final[tuple[frames.ClientFrame, ...]] = (
     frames.Query(6),
     frames.Ping(),
 )
-"""All but the one that ends the process and the one that gives its memory back."""
+"""All frames except the one that ends the process and the one that frees its memory."""
 READ_S: Final = 5.0
 
 
 async def attack(address: str, connections: int, seed: int) -> int:
-    """Make so many connections one after the other, and send each another kind of nonsense; return their number."""
+    """Make so many connections one after another, and send a kind of nonsense on each; return their number."""
     random = Random(seed)  # noqa: S311 - a run that can be repeated
     for _ in range(connections):
         reader, writer = await asyncio.open_unix_connection(address)
@@ -36,7 +36,7 @@ async def attack(address: str, connections: int, seed: int) -> int:
                 async with asyncio.timeout(random.choice((0.0, 0.01, 0.05))):
                     await reader.read(1_000)
         except ConnectionError:
-            pass  # the engine may hang up at any time
+            pass  # the engine may close the connection at any time
         finally:
             writer.close()
             with suppress(ConnectionError):
@@ -77,7 +77,7 @@ async def _speak(random: Random, writer: asyncio.StreamWriter) -> None:
 
 
 def _changed(random: Random, frame: frames.ClientFrame) -> bytes:
-    """Return a frame of which some bytes are others; the length is right, so that the body is read."""
+    """Return a frame with some bytes changed; the length is right, so that the body is read."""
     body = bytearray(msgspec.msgpack.encode(frame))
     for _ in range(random.randrange(4)):
         place = random.randrange(len(body))

@@ -1,4 +1,4 @@
-"""The real server with a scripted engine and one request more, which tells the texts that it holds.
+"""Run the real server with a scripted engine and one more request, which returns digests of its texts.
 
 Started as a process: ``python -m scripts.torture.fuzzed_server``.
 """
@@ -16,7 +16,7 @@ TEXTS = "torture/texts"
 
 
 def digest(text: str) -> str:
-    """Name a text."""
+    """Return a short name for a text."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 

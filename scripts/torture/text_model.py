@@ -1,4 +1,4 @@
-"""The reference of the fuzzer: a document as an editor keeps it, counted character by character. Shares no code."""
+"""The fuzzer's reference: a document as an editor keeps it, counted character by character. Shares no code."""
 
 from dataclasses import dataclass
 from random import Random
@@ -6,13 +6,13 @@ from typing import Any, Final
 
 CODECS: Final = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}
 ALPHABET: Final = "abc  ()=\t:é\u4e2d\U0001f600\ud800\u2028\f\n"
-"""Half of a surrogate pair is in it, the other half is not: JSON makes one character of two halves."""
+"""Characters of random texts. It has one half of a surrogate pair and not the other: JSON joins two halves."""
 LINE_ENDS: Final = ("\n", "\r\n", "\r")
 MAX_CHARACTERS: Final = 400
 
 
 def width(character: str, encoding: str) -> int:
-    """Return how many units of an encoding a character takes; half of a surrogate pair is as wide as the codec says."""
+    """Return the width of a character in units of an encoding; half of a surrogate pair has the codec's width."""
     codec, size = CODECS[encoding]
     return len(character.encode(codec, "surrogatepass")) // size
 

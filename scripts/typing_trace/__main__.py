@@ -1,7 +1,7 @@
-"""``python -m scripts.typing_trace``: type 20 functions of cattrs key by key and print what a user would have seen.
+"""Type 20 functions of cattrs key by key and print what a user would have seen: ``python -m scripts.typing_trace``.
 
-cattrs is installed with the language server and is held out of the shipped model's training. A patient typist waits for
-each answer; ``--impatient`` types in real time, as fast as people do, so it takes minutes and wants a machine at rest.
+cattrs is installed with the language server and is not in the embedded model's training data. A patient typist awaits
+each answer; ``--impatient`` types in real time, as fast as people do, so it takes minutes and needs an idle machine.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def _options() -> argparse.Namespace:
 
 @asynccontextmanager
 async def _rooms(root: Path, options: argparse.Namespace) -> AsyncIterator[tuple[Workspace, WatchedEngine]]:
-    """Open a workspace, ready to be typed into."""
+    """Open a workspace for typing."""
     settings = settings_of(root, options.model)
     completion: CompletionSettings = settings.completion
     if not options.impatient:

@@ -1,4 +1,4 @@
-"""What is typed: function bodies of a package, and the keys that write them. Pure."""
+"""Choose the function bodies of a package to type, and the keys that type them. Pure."""
 
 import ast
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class Function:
 
 
 def functions_of(root: Path, wanted: int) -> list[Function]:
-    """Choose functions by turns from the package's files, the same ones each time."""
+    """Choose functions from the package's files in turn, the same ones each time."""
     by_file = [list(_functions(path)) for path in sorted(root.rglob("*.py"))]
     turns = [functions[turn] for turn in range(wanted) for functions in by_file if turn < len(functions)]
     return turns[:wanted]
@@ -50,7 +50,7 @@ def _functions(path: Path) -> Iterator[Function]:
 
 
 def keys_of(body: str) -> Iterator[str]:
-    """Yield what each key types; a new line brings its indentation, as in any editor."""
+    """Yield the text of each key; a new line brings its indentation, as in any editor."""
     at = 0
     while at < len(body):
         end = at + 1

@@ -1,11 +1,11 @@
-"""An impatient typist: the keys come when they come, whether or not the answer to the last one has.
+"""Simulate an impatient typist: the keys come at their times, whether or not the previous answer has arrived.
 
-Two editors: ``Streaming`` asks as the plugins of this project do (a stream goes on while its text is typed),
-``Standard`` as a client of LSP 3.18 does (each key is a question and takes the one before back).
+Two editors: ``Streaming`` sends requests as this project's plugins do (a stream goes on while its text is typed),
+``Standard`` as a client of LSP 3.18 does (each key sends a request and cancels the previous one).
 
-In an account: shown, keys behind which a suggestion stood before the next key; appeared, times that one came up where
-nothing stood; continued, keys that typed what stood there; stable, those whose rest stayed until the next key; flicker,
-a suggestion replaced by anything but its extension; right, suggestions that said what was typed next.
+The account counts: shown, keys after which a suggestion was visible before the next key; appeared, times that one
+appeared where none was; continued, keys that typed the visible text; stable, those whose rest stayed until the next
+key; flicker, a suggestion replaced by anything but its extension; right, suggestions that equal the typed text.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from spark_lsp.text.snapshot import Snapshot
 
 @dataclass(slots=True)
 class Account:
-    """What the typist saw, and what it cost."""
+    """What the typist saw, and its cost."""
 
     functions: int = 0
     keys: int = 0
@@ -41,21 +41,21 @@ class Account:
     unbalanced: int = 0
     editor_requests: int = 0
     cancelled: int = 0
-    """Questions of the editor that it took back before they were answered."""
+    """Requests that the editor cancelled before they were answered."""
     reasons: Counter[str] = field(default_factory=Counter)
     appeared_ms: list[float] = field(default_factory=list)
-    """From the last key to a suggestion where nothing stood."""
+    """Milliseconds from the last key to a suggestion where none was visible."""
     typed_through_ms: list[float] = field(default_factory=list, compare=False)
-    """Of answers that needed no model, by the real clock. A stream that goes on is not even asked."""
+    """Real milliseconds of answers that needed no model. A stream that goes on sends no request."""
 
     def answered(self, answer: CompletionAnswer) -> None:
-        """Take a final answer in."""
+        """Record a final answer."""
         self.reasons[answer.reason] += 1
         if answer.record and answer.record.facts.get("reuse") == "typed_through_or_same":
             self.typed_through_ms.append(answer.record.total_ms)
 
     def summary(self, engine: WatchedEngine) -> dict[str, object]:
-        """Return the figures; a request to the model is wasted when nothing of its answer was ever on the screen."""
+        """Return the figures; a request to the model is wasted if no part of its answer was ever visible."""
         plain = [ask for ask in engine.asks if not ask.is_prepared]
         prepared = [ask for ask in engine.asks if ask.is_prepared]
         names = ("functions", "keys", "shown", "right", "continued", "stable", "flicker", "duplicated_suffix",
@@ -78,13 +78,13 @@ class Account:
 
 @dataclass(slots=True)
 class Screen:
-    """What stands at the cursor."""
+    """The visible text at the cursor."""
 
     account: Account
     engine: WatchedEngine
     text: str = ""
     coming: str = ""
-    """What will be typed."""
+    """The text that will be typed."""
     _key_s: float = 0.0
     _is_counted: bool = False
     """Whether this key was counted as one with a suggestion."""
@@ -92,7 +92,7 @@ class Screen:
     _was_continued: bool = False
 
     def key(self, key: str, coming: str, now_s: float) -> None:
-        """Type a key: what it says of the suggestion goes, anything else takes the suggestion away."""
+        """Type a key: a matching suggestion gets shorter, any other key removes it."""
         self.close()
         self.account.keys += 1
         self.coming, self._key_s, self._is_counted, self._is_faultless = coming, now_s, False, True
@@ -102,7 +102,7 @@ class Screen:
         self._look()
 
     def put(self, cursor: CursorContext, text: str, replaced: int) -> None:
-        """Show what the answer says is left at the cursor; empty: it says that there is nothing."""
+        """Show the rest of an answer at the cursor; an empty one removes the suggestion."""
         now_s = asyncio.get_running_loop().time()
         if text == self.text:
             return
@@ -120,7 +120,7 @@ class Screen:
         self._look()
 
     def close(self) -> None:
-        """Come to the end of a key's time."""
+        """End the time of a key."""
         self.account.stable += self._was_continued and self._is_faultless
         self.account.right += bool(self.text) and self.coming.startswith(self.text)
         self._was_continued = False
@@ -132,33 +132,33 @@ class Screen:
 
 
 class Editor(Protocol):
-    """How an editor asks while its user types."""
+    """How an editor sends requests while its user types."""
 
     def key(self, cursor: CursorContext) -> None:
-        """Notice that a key was typed; ask if there is something to ask."""
+        """Handle a typed key; send a request if necessary."""
         ...
 
     async def close(self) -> None:
-        """Take back what is still asked."""
+        """Cancel open requests."""
         ...
 
 
 @dataclass
 class Standard:
-    """Asks at each key, and takes the question before back."""
+    """Sends a request at each key, and cancels the previous one."""
 
     completer: Completer
     screen: Screen
     _asking: list[asyncio.Task[None]] = field(default_factory=list)
 
     def key(self, cursor: CursorContext) -> None:
-        """Ask again."""
+        """Send a new request."""
         self._take_back()
         self.screen.account.editor_requests += 1
         self._asking.append(asyncio.create_task(self._ask(cursor)))
 
     async def close(self) -> None:
-        """Take the last question back."""
+        """Cancel the last request."""
         self._take_back()
         await asyncio.gather(*self._asking, return_exceptions=True)
         self._asking.clear()
@@ -177,7 +177,7 @@ class Standard:
 
 @dataclass
 class _Stream:
-    """One stream, and the place that it writes at."""
+    """One stream, and its position."""
 
     cursor: CursorContext
     suggestion: Suggestion | None = None
@@ -185,12 +185,12 @@ class _Stream:
     task: asyncio.Task[None] | None = None
 
     def rest(self, cursor: CursorContext) -> str:
-        """Return what is left of the text at a later cursor; empty when something else was typed."""
+        """Return the rest of the text at a later cursor; empty if something else was typed."""
         typed, text = self._typed(cursor), self.suggestion.text if self.suggestion else ""
         return text[len(typed) :] if text.startswith(typed) else ""
 
     def fits(self, cursor: CursorContext) -> bool:
-        """Whether a key was one of this text, or one behind what it says so far."""
+        """Whether a key was the next one of this text, or one after its end so far."""
         text = self.suggestion.text if self.suggestion else ""
         is_ahead = not self.is_ended and text != "" and self._typed(cursor).startswith(text)
         return self.rest(cursor) != "" or is_ahead
@@ -201,7 +201,7 @@ class _Stream:
 
 @dataclass
 class Streaming:
-    """Asks when what is typed is not what a stream says or has said."""
+    """Sends a request if the typed text differs from the stream's."""
 
     completer: Completer
     screen: Screen
@@ -210,7 +210,7 @@ class Streaming:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def key(self, cursor: CursorContext) -> None:
-        """Ask, unless the stream goes on."""
+        """Send a request, unless the stream goes on."""
         self._cursor = cursor
         if self._stream and self._stream.fits(cursor):
             return
@@ -221,7 +221,7 @@ class Streaming:
         self._tasks.append(stream.task)
 
     async def close(self) -> None:
-        """Take the stream back."""
+        """Cancel the stream."""
         self._take_back()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
@@ -248,7 +248,7 @@ class Streaming:
 
 
 class Typist:
-    """Types functions into one workspace, at the same moments for the same seed, and keeps the account."""
+    """Types functions into one workspace, at the same times for the same seed, and keeps the account."""
 
     def __init__(self, completer: Completer, engine: WatchedEngine, *, seed: int = 0, streams: bool = True) -> None:
         self._completer = completer
@@ -258,7 +258,7 @@ class Typist:
         self._editor: Editor = (Streaming if streams else Standard)(completer, self._screen)
 
     async def type(self, function: Function) -> None:
-        """Type one function, and look at its end for a moment."""
+        """Type one function, and wait a moment at its end."""
         self.account.functions += 1
         keys, typed, now_s = list(keys_of(function.body)), "", asyncio.get_running_loop().time
         for version, (key, pause_ms) in enumerate(zip(keys, pauses_ms(keys, self._random), strict=True), 1):

@@ -1,7 +1,7 @@
-"""How fast somebody types: the pause before each key. Pure, and the same for the same seed.
+"""Generate the pause before each key of a typist. Pure, and the same for the same seed.
 
-Within a word a log-normal pause, as pauses between keys are spread, of 80 to 250 ms; longer before a word, and longer
-still before a line. The medians are such that a key comes every 239 ms on average over the functions that are typed:
+Within a word the pause is log-normal, like real pauses between keys, from 80 to 250 ms; it is longer before a word, and
+longest before a line. With these medians a key comes every 239 ms on average over the typed functions:
 the mean of 168,000 typists in "Observations on Typing from 136 Million Keystrokes" (Dhakal and others, CHI 2018).
 """
 
@@ -14,7 +14,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A log-normal time and what it never leaves."""
+    """A log-normal time and its limits."""
 
     median_ms: float
     spread: float
@@ -22,7 +22,7 @@ class Pause:
     most_ms: float
 
     def drawn(self, random: Random) -> float:
-        """Return one of them, in milliseconds."""
+        """Return a random pause in milliseconds."""
         return min(self.most_ms, max(self.least_ms, random.lognormvariate(math.log(self.median_ms), self.spread)))
 
 
@@ -30,7 +30,7 @@ IN_WORD: Final = Pause(145, 0.35, 80, 250)
 BEFORE_WORD: Final = Pause(345, 0.5, 120, 1200)
 """Before the first letter of a name, and before a mark; the space bar is quick."""
 BEFORE_LINE: Final = Pause(900, 0.6, 300, 3000)
-"""Before the first key of a line: what to write has to be thought of."""
+"""Before the first key of a line, which needs thought."""
 
 
 def pauses_ms(keys: Sequence[str], random: Random) -> Iterator[float]:

@@ -1,6 +1,6 @@
-"""A patient typist: each key waits for the answer to the one before.
+"""Simulate a patient typist: each key waits for the answer to the previous one.
 
-shown: keys with a suggestion; right: suggestions that say what is typed next; flicker: a suggestion that was being
+shown: keys with a suggestion; right: suggestions that equal the typed text; flicker: a suggestion that was being
 typed and did not stay; ``thresholds``: what other settings of ``completion.minConfidence`` would have shown.
 """
 
@@ -115,7 +115,7 @@ class Typist:
 
 
 def thresholds(recordings: list[tuple[Recording, str]]) -> list[dict[str, float]]:
-    """Judge every answer of the model again with other thresholds."""
+    """Judge every answer of the model with other thresholds."""
     rows = []
     for threshold in THRESHOLDS:
         shown = right = characters = wrong_characters = 0

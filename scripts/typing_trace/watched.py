@@ -1,4 +1,4 @@
-"""An engine that is watched: what it was asked, how far it came, and whether any of it was ever on the screen."""
+"""Watch an engine: its requests, their progress, and whether any of their text was ever visible."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -14,7 +14,7 @@ class Ask:
     """One request for text."""
 
     is_prepared: bool
-    """Whether nobody waited for it when it was made."""
+    """Whether nobody was waiting for it when it was sent."""
     text: str = ""
     is_stopped: bool = False
     """Whether the model was stopped because the user typed something else, rather than by a rule or by itself."""
@@ -23,11 +23,11 @@ class Ask:
 
 @dataclass
 class WatchedEngine:
-    """Honours ``engine.base.Engine`` by asking another one."""
+    """Implements ``engine.base.Engine`` with another engine."""
 
     engine: Engine
     asks: list[Ask] = field(default_factory=list)
-    """What was asked for a cursor; what is only read, as the cached prefix is, does not count."""
+    """Requests for a cursor, without prefills such as the cached prefix."""
 
     @property
     def model(self) -> ModelInfo | None:
@@ -49,7 +49,7 @@ class WatchedEngine:
             raise
 
     def seen(self, text: str) -> None:
-        """Note that a text is on the screen: the newest answer that says its first line was not for nothing."""
+        """Record visible text: the newest answer with its first line was not wasted."""
         first = text.strip().split("\n", 1)[0].strip()
         for ask in reversed(self.asks):
             if first in ask.text:
@@ -65,7 +65,7 @@ class WatchedEngine:
         return await self.engine.count_tokens(texts)
 
     async def status(self) -> EngineStatus:
-        """Describe the other engine."""
+        """Return the other engine's status."""
         return await self.engine.status()
 
     async def restart(self) -> ModelInfo:
