@@ -1,7 +1,7 @@
 """Count how many everyday selections of the standard library are applied, and why the others are refused.
 
 ``python -m scripts.prove_actions.everyday --count 400 --seed 2``: 2 to 4 statements that control does not leave, an
-operand, a variable that is assigned once and read once soon after, and a local. Nothing is run.
+argument or operand, a variable that is assigned once and read once soon after, and a local. Nothing is run.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Gather outputs and judge them: ``python -m scripts.real_outputs gather FOLDER --model M --out F``, ``report``, ``keep``.
+"""Gather outputs and judge them: ``python -m scripts.real_outputs gather FOLDER --model M --out F``, ``report F``.
 
 ``gather`` appends one output per line, so an interrupted run leaves a usable file; ``report`` judges them at several
 thresholds of ``spark.completion.minConfidence`` and prints JSON; ``keep`` converts them to test data.

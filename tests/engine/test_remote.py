@@ -421,7 +421,7 @@ async def test_a_name_that_tells_no_family() -> None:
         assert (await engine.start()).fim_order == "spm"
     for wrong in ("gpt", "qwen2.5-coder:xyz"):
         async with engine_for(Endpoint(), template=wrong) as engine:
-            with pytest.raises(SettingsError, match="no family"):
+            with pytest.raises(SettingsError, match="not a family"):
                 await engine.start()
 
 
