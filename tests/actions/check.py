@@ -1,4 +1,4 @@
-"""The one helper of this package's tests: the document before, what the model says, the document after."""
+"""The helper of this package's tests: the document before, the model's answer, the document after."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def target_of(before: str, path: str = "main.py") -> Target:
 
 
 def titles(before: str, path: str = "main.py", action: str = ACTION) -> list[str]:
-    """The titles of an action offered there; the engine must not hear of it."""
+    """Return the titles of an action offered there; fail if the engine gets a request."""
     engine = ScriptedEngine(["x"])
     available = TestWorkspace(engine).actions.available(target_of(before, path))
     assert (engine.starts, engine.requests) == (0, []), "listing asked the model"
@@ -29,7 +29,7 @@ def titles(before: str, path: str = "main.py", action: str = ACTION) -> list[str
 
 
 async def proposed(target: Target, model: Sequence[str], *, chunk_chars: int = 4) -> Proposal:
-    """Choose the action with a model that gives these answers, one a request."""
+    """Choose the action with a model that gives these answers, one per request."""
     return await TestWorkspace(ScriptedEngine(model, chunk_chars)).actions.propose(ACTION, target)
 
 
@@ -42,7 +42,7 @@ async def check_action(
     reason: str = "ok",
     message: str = "",
 ) -> None:
-    """The document must be ``after``, whatever the size of the chunks; None for no edit, with reason and message."""
+    """The document must be ``after`` for every chunk size; None for no edit, with reason and message."""
     target = target_of(before, path)
     for chunk_chars in (1, 3, 1000):
         proposal = await proposed(target, model, chunk_chars=chunk_chars)

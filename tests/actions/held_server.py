@@ -1,4 +1,4 @@
-"""The real server with an engine that stops in the middle of its first answer: ``python -m tests.actions.held_server``.
+"""Run the real server with an engine that pauses in its first answer: ``python -m tests.actions.held_server``.
 
 Its second answer is code only if the first one's stream was closed by then.
 """

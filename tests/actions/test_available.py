@@ -1,4 +1,4 @@
-"""Where ``implement.body`` is offered, and that listing is cheap and survives a broken action."""
+"""Where ``implement.body`` is offered; listing is cheap and survives a broken action."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -161,7 +161,7 @@ def test_every_cursor_of_a_function_and_none_outside() -> None:
 
 
 class _Broken:
-    """An action that fails wherever it is asked."""
+    """An action that always fails."""
 
     id = "broken"
     kind = "refactor"

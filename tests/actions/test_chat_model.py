@@ -1,4 +1,4 @@
-"""Two models: one completes and fills in, the other follows instructions; one file may be both."""
+"""Two models: one completes, the other follows instructions; one file may serve both."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What Python's compiler newly warns of is not offered; what it warned of before is the document's own."""
+"""An edit that causes a new warning of Python's compiler is refused; earlier warnings do not count."""
 
 from spark_lsp.actions.check import failure
 from spark_lsp.text.edit import Edit, Span

@@ -1,4 +1,4 @@
-"""``spark-lsp actions`` with the shipped model: the contract's JSON, an edit that parses, or one sentence why not."""
+"""``spark-lsp actions`` with the embedded model: the documented JSON, an edit that parses, or one error message."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def _spark(variables: dict[str, str], *arguments: str, code: int = 0) -> str:
 
 @pytest.fixture
 def variables(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A world of its own, in which no engine is left running. Sockets need a short path."""
+    """Return a private environment in which no engine is left running. Sockets need a short path."""
     with tempfile.TemporaryDirectory(prefix="spark-") as runtime:
         private = {name: str(tmp_path / name) for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME")}
         environment = {**os.environ, **private, "SPARK_LSP_RUNTIME_DIR": runtime, "PYTHONIOENCODING": "utf-8"}
@@ -119,7 +119,7 @@ TEMPLATE = "{% for m in messages %}<|file_sep|>{{ m.role }}\n{{ m.content }}\n{%
 
 @pytest.mark.model
 def test_a_model_with_a_chat_template_is_talked_to(account: Path, variables: dict[str, str], tmp_path: Path) -> None:
-    """The shipped model made to say that it can be talked to: all but its judgement is real."""
+    """The embedded model with a chat template: everything but the quality of its answers is real."""
     model = str(with_chat(tmp_path / "chat.gguf", TEMPLATE))
     place = f"{account}:{_line(account)}:9"
     available = json.loads(_spark(variables, "actions", place, "--json", "--model", model, "--instruction", "be brief"))

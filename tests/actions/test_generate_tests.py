@@ -1,4 +1,4 @@
-"""``generate.tests``: the file that belongs to the function, its imports, and a body that the model fills."""
+"""``generate.tests``: the test file of the function, its imports, and a body from the model."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How the model is asked: once, once more, never again; stopped when there is nothing more to say."""
+"""Requests for a body: one, one retry, then none; stopped when no more text can count."""
 
 import asyncio
 

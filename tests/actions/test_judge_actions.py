@@ -1,4 +1,4 @@
-"""The evaluation of code actions: changed functions, kept answers, the table."""
+"""The evaluation of code actions: mutants, stored answers, the table."""
 
 from pathlib import Path
 

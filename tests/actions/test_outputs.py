@@ -1,9 +1,9 @@
-"""Answers for code actions as real models write them, each a file: the document, the answers, what is made of them.
+"""Real models' answers for code actions, each a file: the document, the answers, the outcome.
 
 About half restate answers of a 0.5B model on code of our own; the others were written in their manner.
 
-Most looked wrong, and are refused with a reason or put right. ``action`` names the action; ``chat`` stands for a model
-with a chat template; ``instruction``, ``code`` and ``problem`` are what is asked for. Adding a case is adding a file.
+Most looked wrong, and are refused with a reason or corrected. ``action`` names the action; ``chat`` means a model
+with a chat template; ``instruction``, ``code`` and ``problem`` are the request. Adding a case is adding a file.
 """
 
 import re

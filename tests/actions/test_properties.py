@@ -1,4 +1,4 @@
-"""Whatever a model says, nothing outside the body changes and the file parses no worse."""
+"""Whatever a model writes, nothing outside the body changes and there are no new syntax errors."""
 
 import asyncio
 import warnings

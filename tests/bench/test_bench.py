@@ -1,4 +1,4 @@
-"""What ``bench`` reports, with the shipped model and small sizes: that it is whole and makes sense, not how fast."""
+"""The report of ``bench``, with the embedded model and small sizes: complete and plausible, not fast."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def run(*words: str) -> dict[str, Any]:
 
 @pytest.fixture
 def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Where benchmarks keep what is theirs; at the end nothing of it runs any more."""
+    """The folder of the benchmarks; no process of theirs may remain at the end."""
     with tempfile.TemporaryDirectory(prefix="sb-") as folder:
         monkeypatch.setattr(tempfile, "tempdir", folder)
         yield folder

@@ -1,4 +1,4 @@
-"""A model that knows too few positions for a measurement is measured as a copy that says it knows them."""
+"""A model with too few positions for a measurement is measured as a copy whose header names more."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A stand-in for the model hub: one file, served as the hub does it, with the faults that a test asks for."""
+"""A stand-in for the model hub: one file, served as the hub does, with the faults that a test requests."""
 
 import contextlib
 import hashlib
@@ -29,7 +29,7 @@ Fault = Literal[
 
 @dataclass
 class Hub:
-    """What the stand-in holds and what it has seen."""
+    """The file of the stand-in and a log of its requests."""
 
     content: bytes
     fault: Fault = ""
@@ -37,7 +37,7 @@ class Hub:
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     """Method, path, range of each request."""
     tokens_at_store: list[str] = field(default_factory=list)
-    """Authorization headers that reached the other host which the hub sends to for the bytes."""
+    """Authorization headers that reached the second host, which serves the bytes."""
     endpoint: str = ""
     held: threading.Event = field(default_factory=threading.Event)
 
@@ -48,7 +48,7 @@ class Hub:
 
     @property
     def ranges(self) -> list[str]:
-        """The ranges that were asked of the store."""
+        """The byte ranges requested from the store."""
         return [asked for method, path, asked in self.requests if method == "GET" and path.startswith("/store")]
 
 
@@ -85,11 +85,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def _answer(self) -> None:
         hub = self.served
-        self.path = urlsplit(self.path).path  # as a proxy it is asked for whole addresses
+        self.path = urlsplit(self.path).path  # as a proxy it receives whole addresses
         hub.requests.append((self.command, self.path, self.headers.get("Range", "")))
         if hub.fault == "silent":
             hub.held.wait(20)

@@ -19,7 +19,7 @@ VERSION = "1.0"
 
 
 def wheel(distribution: str, members: dict[str, bytes]) -> bytes:
-    """Build a wheel that holds these members besides what makes it one."""
+    """Build a wheel with these members and its metadata."""
     module = distribution.replace("-", "_")
     info = f"{module}-{VERSION}.dist-info"
     metadata = {
@@ -36,25 +36,25 @@ def wheel(distribution: str, members: dict[str, bytes]) -> bytes:
 
 @dataclass
 class Index:
-    """What the stand-in holds and what it has seen."""
+    """The wheels of the stand-in and a log of its requests."""
 
     parts: tuple[bytes, ...]
     extra: dict[str, bytes] = field(default_factory=dict)
     """More members of each wheel."""
     url: str = ""
     missing: set[int] = field(default_factory=set)
-    """Numbers of parts that it does not have."""
+    """Numbers of the parts that it does not have."""
     swapped: dict[int, bytes] = field(default_factory=dict)
     """Wheels that it sends in place of the right ones."""
     held: set[int] = field(default_factory=set)
-    """Numbers of wheels of which it sends the first half only, until ``release`` is set."""
+    """Numbers of the wheels of which it sends only the first half until ``release`` is set."""
     release: threading.Event = field(default_factory=threading.Event)
     half_sent: threading.Event = field(default_factory=threading.Event)
     paths: list[str] = field(default_factory=list)
 
     @property
     def fetched(self) -> list[int]:
-        """Numbers of the wheels that were asked for, in their order."""
+        """Numbers of the requested wheels, in order."""
         return [int(path.rpartition("part")[2].split("-")[0]) for path in self.paths if path.startswith("/files/")]
 
     def wheel(self, number: int) -> bytes:
@@ -64,7 +64,7 @@ class Index:
 
     @property
     def source(self) -> IndexSource:
-        """The row of data that leads here."""
+        """The catalogue's source row for this index."""
         numbers = range(1, len(self.parts) + 1)
         return IndexSource(
             version=VERSION,
@@ -79,7 +79,7 @@ def _row(packed: bytes, part: bytes) -> WheelPart:
 
 
 def only_here(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let pip ask this index alone, whatever the machine's own settings are."""
+    """Make pip use this index alone, whatever the machine's settings are."""
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -151,4 +151,4 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(content[half:])
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""

@@ -1,4 +1,4 @@
-"""Which file a model's name or path leads to, and what is said when it leads nowhere."""
+"""Which file a model's name or path stands for, and the message if there is none."""
 
 from pathlib import Path
 

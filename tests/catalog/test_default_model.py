@@ -1,4 +1,4 @@
-"""Which model serves where none is named: the best pulled one that suits the machine, or the embedded one."""
+"""Which model is used if none is named: the best pulled one that suits the machine, or the embedded one."""
 
 import json
 import subprocess
@@ -39,7 +39,7 @@ Pull = Callable[..., None]
 
 @pytest.fixture
 def pulled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pull:
-    """Put files of these names into a models folder of the test's own; no model is read here."""
+    """Put files of these names into a private models folder; no model is read here."""
     folder = tmp_path / "models"
     folder.mkdir()
     monkeypatch.setenv(FOLDER_VARIABLE, str(folder))
@@ -116,7 +116,7 @@ def test_what_is_recommended_and_usable_serves_once_it_is_pulled(
 
 
 class _Pulled:
-    """A row that is on this machine without being part of the package."""
+    """A row whose file is on this machine but not part of the package."""
 
     is_embedded = False
 
@@ -159,7 +159,7 @@ def _run(*arguments: str) -> str:
 
 
 def test_of_two_first_measurements_one_counts_for_both(pulled: Pull, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two windows open at the same time: when the second one stores, it has not seen the first one's numbers."""
+    """Two windows open at once: the second one has not seen the first one's measurement when it stores its own."""
     slower = replace(TWO_CORES, operations_per_s=1e9)
     store_machine(TWO_CORES)
     read, looks = measured.stored_machine, iter([True])

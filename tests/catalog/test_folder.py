@@ -1,4 +1,4 @@
-"""The user's own files under names of their own."""
+"""The user's own files under registered names."""
 
 from pathlib import Path
 

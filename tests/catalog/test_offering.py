@@ -1,4 +1,4 @@
-"""What is offered to whom, how often, and what a no does."""
+"""Which model is offered to whom, how often, and the effect of a refusal."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Pulling a model from a stand-in for the hub: right, broken, damaged, too large, refused, out of reach."""
+"""Pull a model from a stand-in for the hub: complete, interrupted, damaged, too large, refused, unreachable."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def test_a_pulled_file_is_a_model(hub: Hub, folder: Path) -> None:
 
 
 def break_off(hub: Hub) -> None:
-    """Let a pull of a long file break off behind its first piece."""
+    """Interrupt the pull of a long file after its first part."""
     hub.content, hub.fault, hub.cut_at = LONG, "cut", PIECE + 100
     assert "503" in str(refused(hub))
 

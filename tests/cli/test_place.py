@@ -1,4 +1,4 @@
-"""How a file's bytes become its text, and the same bytes again."""
+"""A file's bytes become text, and the same bytes again."""
 
 import codecs
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the command line writes to disk: for its owner's eyes alone, and readable in a terminal."""
+"""Files that the command line writes are readable by their owner only, and safe to print in a terminal."""
 
 import logging
 import os

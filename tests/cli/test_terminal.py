@@ -1,4 +1,4 @@
-"""What the command line prints cannot control the terminal, and what it writes keeps a file's encoding."""
+"""Output of the command line cannot control the terminal, and written files keep their encoding."""
 
 import ast
 import io
@@ -25,7 +25,7 @@ ALLOWED = {"\n", "\t"}
 
 
 def controls(text: str) -> list[str]:
-    """Return what may move a cursor, reorder a line or break an encoder."""
+    """Return characters that may move a cursor, reorder a line or break an encoder."""
     bidi = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
     return [
         char
@@ -51,7 +51,7 @@ def test_texts_and_consoles_spell_controls_out(capsys: pytest.CaptureFixture[str
     terminal.err(f"{NASTY}\n")
     console = terminal.console()
     console.print(NASTY, soft_wrap=True)
-    console.print(f"[bold]{NASTY}[/nothing]", soft_wrap=True)  # a file may be named so: it is no markup here
+    console.print(f"[bold]{NASTY}[/nothing]", soft_wrap=True)  # a file may have this name; it is no markup here
     table = Table(NASTY, title=NASTY)
     table.add_row(NASTY)
     console.print(table)
@@ -70,7 +70,7 @@ def test_json_keeps_the_text_and_no_control(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_nothing_is_printed_in_another_way() -> None:
-    """The whole command line: a new command that prints by itself is found here."""
+    """Every command is checked: a new command that prints on its own fails here."""
     faults = []
     for path in sorted((ROOT / "spark_lsp" / "cli").glob("*.py")):
         if path.name == "terminal.py":

@@ -1,4 +1,4 @@
-"""An installation without llama-cpp-python: a remote endpoint does it all, a local model is refused with the fix."""
+"""An installation without llama-cpp-python: remote endpoints work, and a local model is refused with the fix."""
 
 import asyncio
 import json
@@ -23,12 +23,12 @@ from tests.engine.endpoint import Endpoint, running
 from tests.repo.source import ROOT
 
 HIDE = "import sys\nsys.modules['llama_cpp'] = None\n"
-"""What a ``sitecustomize.py`` holds, so that a process and its children cannot import llama_cpp."""
+"""The content of a ``sitecustomize.py`` that keeps a process and its children from importing llama_cpp."""
 
 
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Hide llama_cpp from this process and from those that it starts."""
+    """Hide llama_cpp from this process and its children."""
     folder = tmp_path / "site"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(HIDE, "utf-8")
@@ -36,7 +36,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(sys.modules, "llama_cpp", None)
     for name in ("DATA", "CACHE", "STATE", "CONFIG"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
-    with private_runtime(monkeypatch):  # an engine that runs here already would answer
+    with private_runtime(monkeypatch):  # a running engine would answer
         yield
 
 

@@ -1,4 +1,4 @@
-"""The one helper of this package's tests: before, what the model says, after."""
+"""The helper of this package's tests: before, the model's answer, after."""
 
 import asyncio
 import re
@@ -23,7 +23,7 @@ SURE, UNSURE = 0.99, 0.05
 
 
 class ScoredEngine(ScriptedEngine):
-    """Says one text, unsure of some tokens, or with the scores that are named."""
+    """Answers with one text, unsure of some tokens, or with the given scores."""
 
     def __init__(self, text: str, chunk_chars: int, scores: Scores, unsure: Collection[str]) -> None:
         super().__init__([text], chunk_chars, probability=lambda token: UNSURE if token in unsure else SURE)
@@ -56,7 +56,7 @@ def chosen(
 
 
 def inserted(cursor: CursorContext, answer: CompletionAnswer) -> str:
-    """The document after accepting."""
+    """Return the document after accepting."""
     suggestion = answer.suggestion
     return apply_edits(cursor.document.text, [cursor.edit(suggestion.text, suggestion.replaced)] if suggestion else [])
 
@@ -76,7 +76,7 @@ async def completed(
     behind: str = "",
     scores: Scores = (),
 ) -> tuple[CursorContext, CompletionAnswer]:
-    """Run the whole pipeline with a model that says ``model``, unsure of some tokens, where nobody knows some names."""
+    """Run the whole pipeline with a model that answers ``model``, unsure of some tokens; some names are unknown."""
     workspace = TestWorkspace(
         ScoredEngine(model, chunk_chars, scores, unsure),
         settings=settings,
@@ -104,9 +104,9 @@ async def check_completion(
     scores: Scores = (),
     confidence: float = FAST.min_confidence,
 ) -> None:
-    """The document after accepting must be ``after``, whatever the size of the chunks.
+    """The document after accepting must be ``after`` for every chunk size.
 
-    Who names unsure tokens or scores gets the whole answer at once: tokens that chunks cut apart are others.
+    With unsure tokens or scores the whole answer arrives at once, because chunks would cut tokens differently.
     """
     for chunk_chars in (1000,) if unsure or scores else (1, 3, 1000):
         cursor, answer = await completed(

@@ -1,4 +1,4 @@
-"""Every case file: before, what the model says, after. Adding a case is adding a file."""
+"""Every case file: before, the model's answer, after. Adding a case is adding a file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Typing a suggestion in an editor that closes brackets and quotes, and types over closers, keeps its rest."""
+"""Typing a suggestion keeps its rest in an editor that inserts closing brackets and quotes."""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -21,11 +21,11 @@ PAIRS = OPENERS | {'"': '"', "'": "'"}
 
 @dataclass
 class ClosingEditor:
-    """A document and its cursor, typed into as VS Code does."""
+    """A document and its cursor, with typing as in VS Code."""
 
     cursor: CursorContext
     closed: int = 0
-    """How many characters behind the cursor the editor has put there."""
+    """How many characters after the cursor the editor has inserted."""
 
     def key(self, char: str) -> CursorContext:
         """Type a character."""

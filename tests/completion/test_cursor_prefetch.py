@@ -1,4 +1,4 @@
-"""Reading ahead of the first key: what is asked, when nothing is, and that it makes way."""
+"""Prefetching before the first key: when it is requested, when it is not, and that it gives way."""
 
 import asyncio
 
@@ -68,7 +68,7 @@ async def test_a_key_makes_it_stop() -> None:
     workspace.cursor_prefetch.stop()
     await _read(workspace)
     assert engine.stopped == [None]
-    workspace.cursor_prefetch.restart()  # a cached prefix that was read meanwhile brings nothing back
+    workspace.cursor_prefetch.restart()  # a cached prefix that was prefilled meanwhile restores nothing
     await _read(workspace)
     assert len(engine.requests) == 1
 

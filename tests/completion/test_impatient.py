@@ -1,4 +1,4 @@
-"""A typist who does not wait: what stands on the screen is only ever extended, whatever the model says and when."""
+"""A typist who does not wait: visible text is only ever extended, whatever the model writes and when."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -28,14 +28,14 @@ AUTO = CompletionSettings()
 
 
 class SlowEngine(ScriptedEngine):
-    """Takes its time for the first token and for every other."""
+    """Waits before the first token and before every other."""
 
     def __init__(self, answers: Callable[[CompletionRequest], str], first_ms: float, next_ms: float) -> None:
         super().__init__(answers, 4)
         self._first_s, self._next_s = first_ms / 1000, next_ms / 1000
 
     async def generate(self, request: CompletionRequest) -> AsyncGenerator[Chunk]:
-        """Stream the scripted answer, each chunk in its time."""
+        """Stream the scripted answer, each chunk at its time."""
         await asyncio.sleep(self._first_s)
         async with aclosing(super().generate(request)) as chunks:
             async for chunk in chunks:
@@ -44,7 +44,7 @@ class SlowEngine(ScriptedEngine):
 
 
 def knowing(function: Function) -> Callable[[CompletionRequest], str]:
-    """A model that knows what will be typed."""
+    """Return a model that knows what will be typed."""
     texts = [function.before, *_beginnings(function)]
 
     def answer(request: CompletionRequest) -> str:
@@ -72,7 +72,7 @@ def typed(
     streams: bool = True,
     function: Function = AREA,
 ) -> tuple[Account, WatchedEngine]:
-    """Type a function on a clock that jumps."""
+    """Type a function on a simulated clock."""
 
     async def work() -> tuple[Account, WatchedEngine]:
         engine = WatchedEngine(SlowEngine(answers, first_ms, next_ms))
@@ -96,7 +96,7 @@ def test_a_model_that_knows_is_seen_and_nothing_flickers(streams: bool) -> None:
     summary = account.summary(engine)
     assert 0 < summary["model_requests"] < account.keys
     assert summary["wasted"] < summary["model_requests"]
-    assert streams or summary["typed_through"] > 0  # our own plugins do not even ask
+    assert streams or summary["typed_through"] > 0  # our own plugins send no request
 
 
 @pytest.mark.parametrize("streams", [True, False])

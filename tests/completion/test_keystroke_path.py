@@ -15,7 +15,7 @@ from tests.support.workspace import TestWorkspace
 
 PACKAGE = Path(spark_lsp.completion.__file__).parent
 MAX_VISITS = 6
-"""How often a reader who follows a keystroke comes back to one module; it was 11 before the pipeline was split."""
+"""Returns of a reader who follows a keystroke to a module; there were 11 before the pipeline was split."""
 
 
 async def _modules_on_the_path() -> list[str]:

@@ -1,4 +1,4 @@
-"""A document keeps its line ends, whatever the model's are: every pair gives the text of the twin with line feeds."""
+"""A document keeps its line ends, whatever the model's are: every combination gives the same text."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What follows a suggestion is prepared while it is on the screen, behind everything else, and dropped in time."""
+"""The next line is prefetched while a suggestion is visible, at the lowest priority, and dropped in time."""
 
 import asyncio
 
@@ -26,7 +26,7 @@ def _answers(request: CompletionRequest) -> str:
 
 
 async def _prepared(engine: ScriptedEngine, workspace: TestWorkspace, cursor: CursorContext) -> None:
-    """Ask, and wait until what follows has been asked for."""
+    """Send a request, and wait until the next line has been requested."""
     await workspace.completer.complete(cursor, manual=False)
     engine.arrived.clear()
     async with asyncio.timeout(PATIENCE_S):

@@ -1,4 +1,4 @@
-"""How long to wait: in proportion to the latency, and for a pause where the typing is faster than the model."""
+"""The delay before a request: in proportion to the latency, and until a pause if typing is faster than the model."""
 
 import asyncio
 from itertools import pairwise
@@ -16,11 +16,11 @@ from tests.support.workspace import TestWorkspace
 @pytest.mark.parametrize(
     ("latency_ms", "gap_ms", "wait_ms"),
     [
-        (40, 0, 20),  # the least
+        (40, 0, 20),  # the minimum
         (200, 0, 50),  # a quarter of the latency
         (200, 250, 50),  # the answer comes before the next key
         (200, 150, 195),  # it would not: wait until a key is overdue
-        (2000, 100, 300),  # the most
+        (2000, 100, 300),  # the maximum
     ],
 )
 def test_wait_follows_latency_and_rhythm(latency_ms: float, gap_ms: float, wait_ms: float) -> None:

@@ -1,4 +1,4 @@
-"""What is shown: the same however the stream was sliced, never taken back, and never worse for the document."""
+"""What is shown does not depend on the chunks of the stream, is never taken back, and adds no syntax errors."""
 
 import pytest
 from hypothesis import example, given, settings
@@ -44,7 +44,7 @@ def scored(text: str, chances: list[float]) -> list[tuple[int, float]]:
 def streamed(
     cursor: CursorContext, text: str, chances: list[float], cuts: list[int], terms: Terms
 ) -> list[PostprocessResult]:
-    """Judge as the pipeline does: after each slice of whole tokens, until the model can stop."""
+    """Process as the pipeline does: after each slice of whole tokens, until the model can stop."""
     scores = scored(text, chances)
     answers = []
     for end in sorted({cut - cut % 3 for cut in cuts if cut < len(text)}):

@@ -1,4 +1,4 @@
-"""Quotes, brackets and strings of several lines are judged by the language that they stand in."""
+"""Quotes, brackets and multi-line strings follow the rules of the language around them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a real model wrote at many cursors, and what the pipeline shows of it.
+"""A real model's outputs at many cursors, and what the pipeline shows of them.
 
 The data holds outputs of Qwen2.5-Coder-0.5B-Instruct at cursors of this repository's files and of texts written for
 it, gathered and kept by ``scripts/real_outputs``. ``UPDATE_EXPECT=1`` writes the verdicts again; the rules below hold

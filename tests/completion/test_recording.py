@@ -1,4 +1,4 @@
-"""A recorded request can be asked again, becomes a case file, and is written only where the user said so."""
+"""A recorded request can be repeated, becomes a case file, and is written only where the user chose."""
 
 import stat
 from pathlib import Path

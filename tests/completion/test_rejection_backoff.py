@@ -1,4 +1,4 @@
-"""How much surer a suggestion has to be after rejections: in steps, never over the ceiling, until one is accepted."""
+"""The confidence required after rejections: it rises in steps up to a limit, until a suggestion is accepted."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,7 +69,7 @@ async def test_rejections_in_a_row_make_suggestions_pickier_until_one_is_accepte
         assert answer.suggestion is not None
         asked_for.append(workspace.log[-1].facts.get("min_confidence", 0.2))
         workspace.completer.dismissed(answer.suggestion.id)
-        workspace.completer.dismissed(answer.suggestion.id)  # told twice, counted once
+        workspace.completer.dismissed(answer.suggestion.id)  # reported twice, counted once
     assert asked_for == [0.2, 0.2, 0.3, 0.4]
     assert (await workspace.completer.complete(cursors[4], manual=False)).reason == "trimmed.confidence"
     facts = workspace.log[-1].facts

@@ -1,6 +1,6 @@
-"""What needs no model: the rest of a suggestion, an answer that was kept.
+"""Suggestions without the model: the rest of a visible suggestion, and cached answers.
 
-And rejected texts: never offered again in their place, however much of them was typed or has been written.
+Rejected texts are never offered again in their place, however much of them was typed.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ def test_by_hand_only_the_very_text_is_withheld(before: str, text: str, other_te
 def test_a_body_is_not_offered_below_the_line_either() -> None:
     cursor = cursor_of("import os\n" * 50 + "def f():$0\n")
     reuse = _rejected(cursor, "\n    total = 1\n    return total")
-    below = _typed(cursor, "\n        ")  # indented by an editor that knows better
+    below = _typed(cursor, "\n        ")  # indented by an editor
     assert reuse.is_rejected(below, "total = 1\n        return total")
     assert reuse.is_rejected(below, "total = 1")
     assert not reuse.is_rejected(below, "pass")
@@ -125,7 +125,7 @@ def test_a_kept_answer_is_found_under_everything_it_depends_on_only(
     prefix: str, suffix: str, path: str, settings_key: str
 ) -> None:
     reuse = _kept()
-    reuse.store(Result("file:///w/main.py", "newer", "", "x", 0, ""))  # so that only what is kept can answer
+    reuse.store(Result("file:///w/main.py", "newer", "", "x", 0, ""))  # so that only a cached answer can be used
     result = reuse.look_up(_cursor(FIRST.prefix, FIRST.suffix), FIRST.settings_key)
     assert result is not None
     assert result.text == FIRST.text

@@ -1,4 +1,4 @@
-"""Every gate and every rule that docs/protocol.md names has an example here or in a case file."""
+"""Every gate and every rule in docs/protocol.md has an example here or in a case file."""
 
 import re
 from typing import Final
@@ -33,7 +33,7 @@ EXAMPLES: Final[dict[str, tuple[str, str, CompletionSettings, EditState]]] = {
     "comment": ("main.py", "def f(x):\n    return x  # the value $0\n", NO_COMMENTS, EditState()),
 }
 BY_PIPELINE: Final = {"confidence", "rejected"}
-"""Rules that need more than what the model says; the case files name the first, test_reuse.py holds the second."""
+"""Rules that need more than the model's answer; the case files have the first, test_reuse.py has the second."""
 OF_ACTIONS: Final = {"check", "unsure"}
 
 

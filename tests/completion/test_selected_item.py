@@ -1,4 +1,4 @@
-"""An item is chosen in the completion menu: what is suggested continues it, and neither side mixes with the other."""
+"""With a selected item in the completion menu, the suggestion continues that item, and both states stay separate."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What becomes of a suggestion on the screen: gates that follow from it, rejections, the local file."""
+"""The outcome of a visible suggestion: gates that follow from it, rejections, the local file."""
 
 import json
 from pathlib import Path

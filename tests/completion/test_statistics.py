@@ -1,4 +1,4 @@
-"""The local feedback file, added up: fates, kept shares and percentiles; broken lines cost themselves alone."""
+"""The local feedback file, summarised: outcomes, kept shares and percentiles; a broken line costs only itself."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Trimming: the result never depends on how the stream was sliced, and only ever cuts."""
+"""Trimming does not depend on the chunks of the stream, and only ever cuts."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""A scripted model that can be talked to, and what it was prompt_text."""
+"""A scripted chat model, and the text of its prompts."""
 
 from collections.abc import Callable, Sequence
 
@@ -27,7 +27,7 @@ def talking(
 def aimed(
     before: str, path: str = "main.py", *, instruction: str = "", message: str = "", code: str = "", source: str = ""
 ) -> Target:
-    """The selection or cursor of a text; with a message, a diagnostic of the selection instead."""
+    """Return the selection or cursor of a text as a target; with a message, the selection has a diagnostic."""
     fixture = parse_fixture(before, default_path=path)
     span = fixture.selection or Span(fixture.offset, fixture.offset)
     diagnostics = (Diagnostic(span, message, code, source),) if message else ()
@@ -42,7 +42,7 @@ def aimed(
 async def chosen(
     action: str, target: Target, engine: ScriptedEngine, index: Index | None = None
 ) -> tuple[Proposal, str | None]:
-    """Choose an action; the proposal, and the document after it."""
+    """Choose an action; return the proposal and the document after it."""
     await engine.start()
     proposal = await TestWorkspace(engine, index=index).actions.propose(action, target)
     text = target.snapshot.text
@@ -50,5 +50,5 @@ async def chosen(
 
 
 def prompt_text(request: CompletionRequest) -> str:
-    """What the model is asked, special tokens as such."""
+    """Return the text of a prompt, with special tokens as they are."""
     return "".join(f"⟨{part.text}⟩" if isinstance(part, SpecialToken) else part.text for part in request.prompt)

@@ -1,4 +1,4 @@
-"""``fix.diagnostic`` on what ruff and pyright really say of a file (kept in ``tests/fixtures/diagnostics``)."""
+"""``fix.diagnostic`` on real messages of ruff and pyright (stored in ``tests/fixtures/diagnostics``)."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ LINES = LineTable.of(TEXT)
 
 
 def _ruff() -> list[Diagnostic]:
-    """Ruff counts lines and columns from 1, in code points."""
+    """Convert ruff's positions: lines and columns from 1, in code points."""
     diagnostics = []
     for row in json.loads((FOLDER / "ruff.json").read_text("utf-8")):
         start, end = (LINES.starts[at["row"] - 1] + at["column"] - 1 for at in (row["location"], row["end_location"]))
@@ -27,7 +27,7 @@ def _ruff() -> list[Diagnostic]:
 
 
 def _pyright() -> list[Diagnostic]:
-    """Pyright counts from 0, in UTF-16 units; before the fault on its line the sample has one character of two."""
+    """Convert pyright's positions: from 0, in UTF-16 units; the sample has a two-unit character before the fault."""
     diagnostics = []
     for row in json.loads((FOLDER / "pyright.json").read_text("utf-8"))["generalDiagnostics"]:
         ends = []

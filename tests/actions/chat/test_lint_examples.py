@@ -1,4 +1,4 @@
-"""The examples that a model is shown of a rule: what ruff says of both texts."""
+"""The examples of lint rules: what ruff reports in both texts."""
 
 import ast
 import textwrap
@@ -22,11 +22,11 @@ def example(text: str, path: str, a, b, boxes: list[str], unit):
 IN_A_METHOD = "class Box(Case):\n    def close(self):\n"
 PLAIN_HEAD = "def example(boxes, pairs):\n"
 MAKE_IT_THEMSELVES = {"PERF401": "names", "PERF402": "names", "PERF403": "sizes"}
-"""Rules that look at where a list was made, with the name that it has in their examples."""
+"""Rules about lists that the function itself creates, with the name of the list in their examples."""
 
 
 def _whole(code: str, text: str) -> str:
-    """Put an example where its rule looks for it."""
+    """Put an example into the code that its rule examines."""
     if code == "UP008":
         return IN_A_METHOD + textwrap.indent(text, "        ") + "\n"
     if text.startswith(("def ", "class ")):

@@ -1,4 +1,4 @@
-"""``rewrite`` and ``simplify``: what the model is shown, what is accepted of its answer, what is refused and why."""
+"""``rewrite`` and ``simplify``: the prompt, accepted answers, and refusals with their reasons."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Bodies that a model may not offer, each as a whole file; the function is the last one of it."""
+"""Bodies that must be refused, each as a whole file whose last function has the body."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Names that an edit uses: supplied by the workspace, by the standard library, or a reason to refuse."""
+"""Names that an edit uses: imported from the workspace or the standard library, or a reason to refuse."""
 
 from pathlib import Path
 

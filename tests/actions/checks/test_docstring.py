@@ -1,4 +1,4 @@
-"""What of a docstring can stand."""
+"""Which parts of a docstring are kept."""
 
 import ast
 

@@ -1,4 +1,4 @@
-"""Tests that a model may not offer, and assertions from a docstring's examples."""
+"""Tests that must be refused, and assertions from a docstring's examples."""
 
 import ast
 import textwrap

@@ -1,4 +1,4 @@
-"""Imports at the top of a file: where a new one goes, what is hoisted, what is left out."""
+"""Imports at the top of a file: where a new one goes, which ones move up, which ones are removed."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What rewritten Python catches, returns and hands on is what it caught, returned and handed on before."""
+"""Rewritten Python must catch, return and pass on the same values as before."""
 
 import pytest
 

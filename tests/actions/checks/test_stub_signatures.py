@@ -1,4 +1,4 @@
-"""What a model is told of the function whose body it writes."""
+"""What the prompt says about the function whose body the model writes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How much of a test a model was sure of, by the probabilities of what it wrote."""
+"""Which part of a test a model was sure of, by its token probabilities."""
 
 import pytest
 
@@ -8,7 +8,7 @@ SURE, GUESSED = 0.95, 0.3
 
 
 def _pieces(text: str) -> list[tuple[str, float]]:
-    """Cut a text at ``⟨guess⟩`` marks: what stands in them was improbable."""
+    """Split a text at ``⟨guess⟩`` marks: the text within them was improbable."""
     parts = text.replace("⟨", "\x00").replace("⟩", "\x00").split("\x00")
     return [(part, GUESSED if number % 2 else SURE) for number, part in enumerate(parts)]
 

@@ -1,4 +1,4 @@
-"""Types that the code of a function speaks against."""
+"""Types that the code of a function contradicts."""
 
 import ast
 

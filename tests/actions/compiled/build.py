@@ -1,4 +1,4 @@
-"""Compiling and running programs with the machine's own compilers."""
+"""Compile and run programs with the machine's own compilers."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ def has_compiler(language: str) -> bool:
 
 
 def outcome(language: str, program: str, folder: Path) -> str:
-    """What a program prints; what the compiler says when it does not build."""
+    """Return what a program prints, or the compiler's message if it does not build."""
     folder.mkdir(parents=True, exist_ok=True)
     source, built = folder / _NAMES[language], folder / "built"
     source.write_text(program, "utf-8")

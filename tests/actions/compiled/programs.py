@@ -1,4 +1,4 @@
-"""One program for each language with what goes wrong easily; each prints what it does."""
+"""One program of difficult cases for each language; each prints its behaviour."""
 
 C = r"""
 #include <stdio.h>

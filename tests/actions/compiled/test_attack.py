@@ -1,6 +1,6 @@
 """Small programs along the grammars of C, C++, Go, Java and Rust print the same after ``extract.variable`` anywhere.
 
-A build takes a second or two, so some edits of each program stand for the others; ``SPARK_BUILD_ALL=1`` builds each.
+A build takes a second or two, so only some edits of each program are built; ``SPARK_BUILD_ALL=1`` builds each.
 """
 
 import os
@@ -33,7 +33,7 @@ class Program:
 
 
 def programs() -> Iterator[Program]:
-    """The programs of all files in the folder."""
+    """Return the programs of all files in the folder."""
     for path in sorted((Path(__file__).parent / "attack").glob("*.txt")):
         parts = re.split(r"^=== (.+)\n", path.read_text("utf-8"), flags=re.MULTILINE)
         for name, body in zip(parts[1::2], parts[2::2], strict=True):
@@ -42,7 +42,7 @@ def programs() -> Iterator[Program]:
 
 
 def edited(program: Program) -> list[str]:
-    """The program after each edit that is made."""
+    """Return the program after each edit."""
     syntax = parse(LANGUAGES[program.language], program.text)
     assert syntax is not None
     spans, stack = [], [syntax.tree.root_node]

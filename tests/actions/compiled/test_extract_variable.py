@@ -23,12 +23,12 @@ from tests.support.workspace import TestWorkspace
 
 FILES = {"c": "main.c", "cpp": "main.cpp", "rust": "main.rs", "java": "Main.java", "go": "main.go"}
 MAX_BUILDS = {"c": 40, "cpp": 4, "rust": 7, "go": 7}
-"""A build takes from a tenth of a second to two, so some variants stand for the others; ``SPARK_BUILD_ALL=1`` builds
+"""A build takes from a tenth of a second to two, so only some variants are built; ``SPARK_BUILD_ALL=1`` builds
 each."""
 
 
 def variants(language: str) -> tuple[list[str], list[str]]:
-    """The program after each extraction that is offered and done, and why the others were refused."""
+    """Return the program after each possible extraction, and the refusals of the others."""
     text = PROGRAMS[language]
     syntax = parse(LANGUAGES[language], text)
     assert syntax is not None
@@ -78,7 +78,7 @@ def test_programs_print_the_same(language: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_java_prints_the_same(tmp_path: Path) -> None:
-    """All variants are built at once and run in one machine: a start of either takes a second."""
+    """All variants are built at once and run in one JVM, because starting either takes a second."""
     if not has_compiler("java"):
         pytest.skip("no compiler for java")
     done, _ = variants("java")

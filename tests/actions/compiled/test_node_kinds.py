@@ -1,4 +1,4 @@
-"""Every node type of the grammars of C, C++, Go, Java and Rust is decided: none is taken for harmless unseen."""
+"""Every node type of the C, C++, Go, Java and Rust grammars is decided: none counts as harmless by accident."""
 
 import importlib
 

@@ -1,4 +1,4 @@
-"""Every edit at every place of small programs, one for each part of the grammar; node and TypeScript are the judges."""
+"""Make every edit at every place of small programs, one for each part of the grammar, judged by node and TypeScript."""
 
 import json
 import re
@@ -32,7 +32,7 @@ Verdict = tuple[list[str], list[str]]
 
 @dataclass(frozen=True)
 class Program:
-    """A program of one or several files; the first is run."""
+    """A program of one or several files; the first one runs."""
 
     name: str
     files: Files
@@ -55,7 +55,7 @@ def programs() -> list[Program]:
 
 
 class Judge:
-    """A node process that runs programs; a program that does not end is one that prints HANG."""
+    """A node process that runs programs; a program that does not end prints HANG."""
 
     def __init__(self) -> None:
         node = shutil.which("node")
@@ -77,7 +77,7 @@ class Judge:
         self._process.communicate()
 
     def verdict(self, files: Files, entry: str) -> Verdict:
-        """What a program prints, and the diagnostics that it has."""
+        """Return what a program prints, and its diagnostics."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"files": dict(files), "entry": entry}) + "\n")
@@ -87,7 +87,7 @@ class Judge:
 
 
 def attacked(program: Program, judge: Judge) -> tuple[int, list[str]]:
-    """How many edits of a program were tried, and what is wrong with those that change what it does."""
+    """Return how many edits of a program were tried, and those that change its behaviour."""
     entry = next(iter(program.files))
     before = judge.verdict(program.files, entry)
     assert before[0], program.name

@@ -1,4 +1,4 @@
-"""Proof by execution: programs are run by node before and after an edit, and must say the same."""
+"""Prove edits by execution: node runs programs before and after an edit, and the output must be the same."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ _BLOCKS = {"statement_block", "program", "switch_case", "switch_default"}
 
 
 def outcomes(programs: Sequence[str]) -> list[list[str]]:
-    """What each program has logged, as node runs them one after the other."""
+    """Return what each program logs, as node runs them one after another."""
     assert NODE is not None
     answer = subprocess.run(
         [NODE, str(HERE / "run.js")],
@@ -37,14 +37,14 @@ def outcomes(programs: Sequence[str]) -> list[list[str]]:
 
 
 def parsed(text: str, language: str = "javascript") -> Syntax:
-    """The syntax of a program."""
+    """Return the syntax of a program."""
     syntax = parse(LANGUAGES[language], text)
     assert syntax is not None
     return syntax
 
 
 def statement_selections(syntax: Syntax) -> Iterator[Span]:
-    """Every run of statements of every block."""
+    """Yield every sequence of statements of every block."""
     for node in nodes_of(syntax.tree.root_node):
         if node.type in _BLOCKS:
             value = node.child_by_field_name("value") if node.type == "switch_case" else None

@@ -1,4 +1,4 @@
-"""Programs made at random: functions of the kinds that extraction gets wrong, each logging what it does."""
+"""Make random programs: functions with the difficult cases of extraction, each logging its behaviour."""
 
 from hypothesis import strategies as st
 
@@ -89,7 +89,7 @@ HEADS = st.sampled_from(
 
 
 def _program(head: tuple[str, str, str], body: list[str]) -> str:
-    """Put a program together; loops and switches around the body give ``break`` and ``continue`` a meaning."""
+    """Assemble a program; loops and switches around the body give ``break`` and ``continue`` a target."""
     opening, closing, call = head
     lines = ["let c = a - b, fns = [];", "for (let round = 0; round < 2; round++) {", _indented(body), "}"]
     lines += ["say('end', a, b, c, o);", "return [a, b, c];"]
@@ -102,4 +102,4 @@ def _program(head: tuple[str, str, str], body: list[str]) -> str:
 
 
 PROGRAMS_MADE = st.builds(_program, HEADS, st.lists(STATEMENTS, min_size=2, max_size=6))
-"""Programs as CommonJS modules with ``run`` and ``inputs``; some do not parse and are left out by the test."""
+"""Programs as CommonJS modules with ``run`` and ``inputs``; the test leaves out those that do not parse."""

@@ -1,11 +1,11 @@
-"""Apply JavaScript's mechanics to real packages, run them before and after, and count.
+"""Apply the JavaScript actions to real packages, run these before and after, and count.
 
 Example: npm pack acorn@8 js-yaml@4 esprima@4 mustache@4, unpack them, then
     python -m tests.actions.javascript.prove_packages FOLDER --edits 60
     python -m tests.actions.javascript.prove_packages --made 100
 
-Each package is driven with fixed input; what it answers is recorded once and compared after every single edit. Only
-code that the input reaches is edited, as V8's own coverage tells.
+Each package runs on fixed input; its output is recorded once and compared after every single edit. Only
+code that the input reaches is edited, by V8's coverage.
 """
 
 import argparse
@@ -56,7 +56,7 @@ DRIVERS = {
         ),
     ),
 }
-"""Package: the file, and what is asked of it. Its own text is the input of a parser."""
+"""Package: the file, and the call to make. A parser's input is its own source."""
 HASH = "let h = 0; for (let i = 0; i < all.length; i++) h = (h * 31 + all.charCodeAt(i)) | 0; return [h, all.length];"
 NAMED = re.compile(r"^\w+ (?=is |may |belongs |changes )|(?<=The type )\w+ |(?<=changes )\w+")
 DOCUMENT = (
@@ -67,14 +67,14 @@ DOCUMENT = (
 
 
 def functions(syntax: Syntax, span: Span) -> Edits | Refusal | None:
-    """What extracting a selection to a function does."""
+    """Return the result of extracting a selection to a function."""
     piece = piece_at(syntax, span)
     plan = extract_function.plan_of(piece) if piece is not None else None
     return extract_function.edits_of(plan, "extracted") if isinstance(plan, extract_function.ExtractionPlan) else plan
 
 
 def variables(syntax: Syntax, span: Span) -> Edits | Refusal | None:
-    """What naming an expression does."""
+    """Return the result of naming an expression."""
     piece = piece_at(syntax, span)
     if piece is None or not piece.is_expression:
         return None
@@ -83,13 +83,13 @@ def variables(syntax: Syntax, span: Span) -> Edits | Refusal | None:
 
 
 def inlinings(syntax: Syntax, span: Span) -> Edits | Refusal | None:
-    """What inlining a variable does."""
+    """Return the result of inlining a variable."""
     inlining = inline.inlining_of(syntax, span.start)
     return inlining if isinstance(inlining, Refusal) else inline.edits_of(inlining)
 
 
 def declarations(syntax: Syntax) -> Iterator[Span]:
-    """Every variable's declaration."""
+    """Yield every variable's declaration."""
     for use in names_of(syntax.tree.root_node).uses:
         if use.access == "declare" and use.binding is not None and use.binding.kind in {"const", "let", "var"}:
             yield syntax.wrap(use.node).span
@@ -104,7 +104,7 @@ ACTIONS: dict[str, tuple[Finder, Callable[[Syntax], Iterator[Span]]]] = {
 
 
 def reached(program: str) -> list[tuple[int, int, int]]:
-    """What V8 says of which ranges of a program ran, as (start, end, count)."""
+    """Return V8's coverage of a program, as (start, end, count)."""
     node = shutil.which("node")
     assert node is not None, "node is needed"
     with tempfile.TemporaryDirectory() as folder:
@@ -153,7 +153,7 @@ def prove(text: str, driver: str, edits: int, chance: random.Random, counts: Cou
 
 
 def prove_programs(program_count: int, counts: Counter[str], why: Counter[str]) -> None:
-    """Try each action at every place of the programs kept for the tests, and at some of programs made by dice."""
+    """Try each action at every place of the test programs, and at some places of random programs."""
     for number, text in enumerate([*PROGRAMS.values(), *dice(program_count)]):
         syntax = parsed(text)
         edited: list[tuple[str, str]] = []
@@ -169,7 +169,7 @@ def prove_programs(program_count: int, counts: Counter[str], why: Counter[str]) 
 
 
 def dice(program_count: int) -> list[str]:
-    """Programs made at random, the same ones each time."""
+    """Return random programs, the same ones each time."""
     programs: list[str] = []
 
     @settings(
@@ -184,7 +184,7 @@ def dice(program_count: int) -> list[str]:
 
 
 def compare(text: str, edited: list[tuple[str, str]], counts: Counter[str]) -> None:
-    """Run a program and its edited forms; one that does not run by itself was no throw of the dice."""
+    """Run a program and its edited forms; a program that does not run by itself is skipped."""
     expected, *outputs = outcomes([text, *(program for _, program in edited)])
     if any(line.startswith('"!!"') for line in expected):
         return
@@ -196,7 +196,7 @@ def compare(text: str, edited: list[tuple[str, str]], counts: Counter[str]) -> N
 
 
 def main() -> int:
-    """Go through the packages in a folder; return 1 when an edit was wrong."""
+    """Run the packages in a folder; return 1 if an edit was wrong."""
     parser = argparse.ArgumentParser(prog="prove_javascript", description=__doc__)
     parser.add_argument(
         "folder", type=Path, nargs="?", help="where the packages are unpacked, each in a folder of its name"

@@ -1,4 +1,4 @@
-"""The mechanics of JavaScript and TypeScript as a user meets them: what is offered, written, named and refused."""
+"""The JavaScript and TypeScript actions as a user sees them: offers, edits, names and refusals."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ async def _after(action: str, path: str, before: str, name: str = "") -> tuple[s
 
 
 def _read(path: Path) -> tuple[str, str, str]:
-    """A case: the action and the file's name on the first line, then before and after, or the reason why not."""
+    """Read a case: the action and the file's name on the first line, then before and after, or the refusal."""
     head, before, after = path.read_text("utf-8").split("=====\n")
     action, name = head.split()
     return action, name, before + "\0" + after

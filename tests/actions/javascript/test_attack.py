@@ -1,4 +1,4 @@
-"""Small programs along the grammars of JavaScript and TypeScript do the same after every edit that is offered."""
+"""Small programs along the JavaScript and TypeScript grammars behave the same after every offered edit."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,9 @@ from tests.actions.javascript.execute import needs_node
 
 pytestmark = [needs_node, pytest.mark.slow]
 ASSUMED = "getters of another file"
-"""Its edits rest on what ``docs/actions.md`` says: getters of other files are taken to have no effect."""
+"""Programs whose edits rely on an assumption in ``docs/actions.md``: getters of other files have no effect."""
 REFUSED = "sloppy with"
-"""Where any name may be a property of an object, no edit is offered at all."""
+"""Programs in which any name may be a property of an object, so that no edit is offered."""
 PROGRAMS = [program for program in programs() if program.name != ASSUMED]
 
 

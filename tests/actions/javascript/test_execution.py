@@ -1,4 +1,4 @@
-"""Every extraction and inlining that is offered leaves a program's behaviour as it was: node says so."""
+"""Every offered extraction and inlining keeps a program's behaviour, judged by node."""
 
 from collections.abc import Callable, Iterable
 
@@ -27,7 +27,7 @@ Edits = tuple[Edit, ...]
 
 
 def functions(syntax: Syntax, selections: Iterable[Span]) -> Iterable[Edits | Refusal]:
-    """What extracting each selection to a function would do."""
+    """Yield the results of extracting each selection to a function."""
     for span in selections:
         piece = piece_at(syntax, span)
         if piece is not None:
@@ -36,7 +36,7 @@ def functions(syntax: Syntax, selections: Iterable[Span]) -> Iterable[Edits | Re
 
 
 def variables(syntax: Syntax) -> Iterable[Edits | Refusal]:
-    """What naming each expression would do."""
+    """Yield the results of naming each expression."""
     for span in expression_selections(syntax):
         piece = piece_at(syntax, span)
         if piece is not None and piece.is_expression:
@@ -45,7 +45,7 @@ def variables(syntax: Syntax) -> Iterable[Edits | Refusal]:
 
 
 def inlinings(syntax: Syntax) -> Iterable[Edits | Refusal]:
-    """What inlining each variable would do."""
+    """Yield the results of inlining each variable."""
     for use in names_of(syntax.tree.root_node).uses:
         if use.access == "declare":
             inlining = inline.inlining_of(syntax, syntax.wrap(use.node).span.start)
@@ -53,7 +53,7 @@ def inlinings(syntax: Syntax) -> Iterable[Edits | Refusal]:
 
 
 def check(text: str, results: Iterable[Edits | Refusal], *, fewest: int) -> None:
-    """Each edited program says what the program says; at least so many edits there must be."""
+    """Check that each edited program has the output of the original, and that there are enough edits."""
     edited = [apply_edits(text, edits) for edits in results if not isinstance(edits, Refusal)]
     assert len(edited) >= fewest
     expected, *outputs = outcomes([text, *edited])

@@ -1,4 +1,4 @@
-"""TypeScript that type-checks strictly does so after every edit that is offered."""
+"""TypeScript that type-checks strictly still does after every offered edit."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ OPTIONS = ("--noEmit", "--strict", "--target", "es2022", "--moduleDetection", "f
 
 
 def edited() -> list[str]:
-    """The program after each edit that is made."""
+    """Return the program after each edit."""
     syntax = parsed(PROGRAM, "typescript")
     all_edits = [edits for edits in inlinings(syntax) if not isinstance(edits, Refusal)]
     for span in [*statement_selections(syntax), *expression_selections(syntax)]:

@@ -1,6 +1,6 @@
-"""Edits every place of a program with every mechanical action, and judges each edit by running the program.
+"""Apply every mechanical action at every place of a program, and judge each edit by running the program.
 
-The edited programs of one run in one process, since starting Python takes longer than most of them.
+The edited programs of one run share a process, because starting Python takes longer than most of them.
 """
 
 import ast
@@ -26,7 +26,7 @@ _PROGRAM = re.compile(r"^=== (.+)\n", re.MULTILINE)
 
 @dataclass
 class AttackCounts:
-    """What came of the edits; ``wrong`` describes each that changed what a program does."""
+    """The outcomes of the edits; ``wrong`` describes each that changed a program's behaviour."""
 
     right: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -34,7 +34,7 @@ class AttackCounts:
 
 
 def outcomes(texts: list[str], folder: Path) -> list[list[str]]:
-    """Run programs one after the other in a process of their own; return what each prints, and its error."""
+    """Run programs one after another in a separate process; return what each prints, and its error."""
     command = [sys.executable, "-B", str(Path(__file__).with_name("attack_runner.py")), str(folder)]
     ran = subprocess.run(command, input=json.dumps(texts), capture_output=True, text=True, check=True)
     answers: list[list[str]] = json.loads(ran.stdout)
@@ -51,7 +51,7 @@ def programs() -> dict[str, str]:
 
 
 def attack(name: str, text: str, folder: Path, counts: AttackCounts, *, one_in: int = 1) -> None:
-    """Make every edit of a program, or one in some, and run what comes out."""
+    """Make every edit of a program, or a fraction of them, and run the results."""
     edited: list[tuple[str, str, str]] = []
     for action, span in list(places(text))[::one_in]:
         edits: tuple[Edit, ...] | Refusal = ACTIONS[action](text, span)
@@ -69,7 +69,7 @@ def attack(name: str, text: str, folder: Path, counts: AttackCounts, *, one_in: 
 
 
 def places(text: str) -> Iterator[tuple[str, Span]]:
-    """Yield each action with each place that it may be asked for."""
+    """Yield each action with each of its places."""
     tree = ast.parse(text)
     lines = LineTable.of(text)
     for node in ast.walk(tree):
@@ -87,7 +87,7 @@ def places(text: str) -> Iterator[tuple[str, Span]]:
 
 
 def _runs(lines: LineTable, statements: list[ast.stmt]) -> Iterator[Span]:
-    """Yield the spans of statements in a row."""
+    """Yield the spans of consecutive statements."""
     for first in range(len(statements)):
         for last in range(first, min(first + MAX_STATEMENTS, len(statements))):
             yield _span(lines, statements[first], statements[last])

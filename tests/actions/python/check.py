@@ -1,4 +1,4 @@
-"""The helper of the Python mechanics' tests: a case is a document before, and after or why not."""
+"""The helper of the Python actions' tests: a case is a document before, and after or the refusal."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Small programs along Python's grammar do the same after every edit that is offered.
+"""Small programs along Python's grammar behave the same after every offered edit.
 
 ``python -m tests.actions.python.attack`` edits every place; the tests take one in six.
 """

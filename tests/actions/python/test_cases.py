@@ -1,4 +1,4 @@
-"""Every case file: before, and after or why not. Adding a case is adding a file."""
+"""Every case file: a document before, and after or the refusal. Adding a case is adding a file."""
 
 from pathlib import Path
 

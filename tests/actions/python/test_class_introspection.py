@@ -1,4 +1,4 @@
-"""What lists the names of a class says the same before and after a method is extracted, or that is refused."""
+"""Code that lists the names of a class gives the same result after a method is extracted, or that is refused."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What lists the names of a module says the same before and after an extraction, or the extraction is refused."""
+"""Code that lists the names of a module gives the same result after an extraction, or that is refused."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ WAYS = {
     "from kit.inner import shapes\nclass Typed:\n    it: object = shapes": "Typed.it",
     "from kit.inner import shapes\nclass Holder:\n    it = shapes": "Holder.it",
 }
-"""How a file comes to the module, and what it is then."""
+"""How a file reaches the module, and the expression for it."""
 LISTS = {
     "sorted(dir({it}))": "{name}",
     "{it}.__dict__": "{name}",
@@ -76,7 +76,7 @@ PLACES = {
 
 @st.composite
 def listers(draw: st.DrawFn) -> str:
-    """A file that says names of the module."""
+    """Draw a file that lists names of the module."""
     imports, it = draw(st.sampled_from([*WAYS.items()]))
     lists, target = draw(st.sampled_from([*LISTS.items()]))
     parts = {"it": it, "list": lists.format(it=it), "target": target.format(name="name")}
@@ -128,7 +128,7 @@ def test_what_lists_something_else_is_no_hindrance(lister: str) -> None:
 
 
 def _tried(action: str, others: dict[str, str], model: str | None, more: str = "") -> tuple[str, str] | None:
-    """What ``lists.py`` says before and after an extraction; None when that is refused for the names' sake."""
+    """Return the output of ``lists.py`` before and after an extraction; None if that is refused because of names."""
     before = PLACES[action] + more
     files = {"kit/__init__.py": "", "kit/inner/__init__.py": "from . import shapes\n", **others}
     with tempfile.TemporaryDirectory() as place:

@@ -1,4 +1,4 @@
-"""Always: a program does the same after an edit as before. ``scripts/prove_actions`` runs many more of them."""
+"""Property: a program behaves the same after an edit. ``scripts/prove_actions`` runs many more of them."""
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +20,7 @@ def test_a_program_does_the_same_after_an_edit(seed: int) -> None:
 
 
 def test_edits_are_made_and_refused() -> None:
-    """The programs are worth trying: each action applies somewhere, and each refuses somewhere."""
+    """The programs are useful: each action applies somewhere, and each refuses somewhere."""
     counts = ProofCounts()
     for seed in range(40):
         prove_one(seed, tuple(ACTIONS), counts)

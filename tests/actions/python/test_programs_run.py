@@ -1,4 +1,4 @@
-"""Programs that are run before and after each edit: the same output, or a refusal with the code beside the edit.
+"""Run programs before and after each edit: the same output, or a refusal with the code listed beside the edit.
 
 ``«1:…:1»`` is a selection, ``«1»`` a cursor. ``--- edits`` lists one edit a line: the number of its place, the action,
 what the model says, and the outcome: ``same`` or the code of a refusal. ``--- mypy`` has the types checked as well.

@@ -1,4 +1,4 @@
-"""The proof's changes of signatures are what they say, and leave the function what it was for calls that fit."""
+"""The changes of signatures in the proof are correct, and keep the behaviour for calls that fit."""
 
 import random
 

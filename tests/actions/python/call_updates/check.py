@@ -1,4 +1,4 @@
-"""The helper of this package: a signature as it was, the workspace as it is, and what becomes of it or why not."""
+"""The helper of this package: a signature before, the workspace now, and the edits or the refusal."""
 
 import re
 import time
@@ -43,7 +43,7 @@ def read_cases(path: Path) -> dict[str, dict[str, str]]:
 
 
 def opened_text(now: str, was: str) -> str:
-    """The document with the signature that holds the cursor as it was."""
+    """Return the document with the old signature in place of the one with the cursor."""
     start = [match.start() for match in _HEAD.finditer(now, 0, now.index("$0"))][-1]
     end = _HEAD_END.search(now, start)
     assert end is not None, now
@@ -51,13 +51,13 @@ def opened_text(now: str, was: str) -> str:
 
 
 def target_in(text: str, opened: str, *, later: bool = False) -> Target:
-    """The cursor in ``main.py``, and how it was opened; ``later`` when all other files were written since."""
+    """Return the cursor in ``main.py`` with its baseline; ``later`` if all other files were written since."""
     target = Target.of(snapshot_of("main.py", text.replace("$0", "")), Span(text.index("$0"), text.index("$0")))
     return replace(target, baseline=BaselineText(opened, 0 if later else time.time_ns() + A_SECOND_NS))
 
 
 async def updated(target: Target, engine: Engine, index: Index | None = None) -> tuple[Proposal, dict[str, str]]:
-    """Choose the action; the proposal, and the files that it changes."""
+    """Choose the action; return the proposal and the changed files."""
     await engine.start()
     proposal = await TestWorkspace(engine, index=index).actions.propose(ACTION, target)
     files = {file.path: apply_edits(file.text or "", file.edits) for file in proposal.files}
@@ -67,7 +67,7 @@ async def updated(target: Target, engine: Engine, index: Index | None = None) ->
 
 
 async def run_case(case: Mapping[str, str], folder: Path) -> tuple[str, dict[str, str], dict[str, str]]:
-    """Run a case: the message, the files after, and those that are wanted."""
+    """Run a case: the message, the files after, and the expected ones."""
     own = case["now"].split(FILE_HEADER)[0]
     opened = case["opened"] if "opened" in case else opened_text(own, case["was"])
     wanted = dict(parse_fixture(case["after"]).files) if "after" in case else {}

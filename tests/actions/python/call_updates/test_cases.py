@@ -1,4 +1,4 @@
-"""Every case: the signature as it was, the workspace as it is, and its calls after or why not."""
+"""Every case: the old signature, the workspace now, and its updated calls or the refusal."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Calls of methods of objects, made by dice: only those of the class whose signature has changed are made to fit."""
+"""Random calls of methods of objects: only those of the class whose signature has changed are updated."""
 
 import asyncio
 from typing import Any
@@ -59,7 +59,7 @@ CALLS = ("{x}.resize(1, 2)", "{x}.resize(w=1, h=2)", "{x}.resize(3, h=4)", "{x}.
 
 @st.composite
 def pieces(draw: st.DrawFn, number: int) -> str:
-    """Some lines that make an object and ask it, in one of many ways; what they say of its class is true."""
+    """Yield lines that create an object and call it, in one of many forms; their annotations are true."""
     value = draw(st.sampled_from(MADE))
     made_class = draw(st.sampled_from(MADE))
     kind = value.partition("(")[0]

@@ -1,4 +1,4 @@
-"""What differs between two parameter lists."""
+"""The difference of two parameter lists."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Calls that were made to fit hand over the same values, and evaluate them in the same order, as before."""
+"""Updated calls pass the same values as before, evaluated in the same order."""
 
 import asyncio
 from typing import Any
@@ -20,7 +20,7 @@ VALUES = ("1", "-2", "'é'", "g", "(3)", "[4, g]", "t(5)", "t(6)", "g + 7", "(t(
 
 @st.composite
 def signatures(draw: st.DrawFn, names: tuple[str, ...], required: frozenset[str], extra: str = "") -> tuple[str, ...]:
-    """The parts of a parameter list: positional-only ones, those by either way, and those by name only."""
+    """Draw the parts of a parameter list: positional-only, either, and keyword-only ones."""
     kinds = sorted(draw(st.integers(0, 2)) for _ in names)
     plain = [name for name in names if name in required]
     others = [name for name in names if name not in required]
@@ -34,7 +34,7 @@ def signatures(draw: st.DrawFn, names: tuple[str, ...], required: frozenset[str]
 
 @st.composite
 def changes(draw: st.DrawFn) -> tuple[str, str, dict[str, str]]:
-    """Two signatures of one function, and what the parameters of the new one are called in the old."""
+    """Draw two signatures of one function, and the old names of the new one's parameters."""
     required = frozenset(draw(st.sets(st.sampled_from(NAMES), max_size=2)))
     extra = draw(st.sampled_from(["", "", "*r"]))
     was = draw(st.permutations(NAMES))
@@ -54,7 +54,7 @@ def changes(draw: st.DrawFn) -> tuple[str, str, dict[str, str]]:
 
 @st.composite
 def calls(draw: st.DrawFn, signature: str) -> str:
-    """A call, which fits a signature if it hands over all that has no default, as most do."""
+    """Draw a call, which fits a signature if it passes everything without a default, as most do."""
     parts = signature.split(", ")
     by_place_only = parts.index("/") if "/" in parts else 0
     starred = next((number for number, part in enumerate(parts) if part.startswith("*")), len(parts))
@@ -86,7 +86,7 @@ def _document(signature: str, called: str, *, is_class: bool = False) -> str:
 
 
 def _run(text: str) -> tuple[dict[str, Any], list[int]] | None:
-    """What the function was given, and what was evaluated meanwhile, in order; None when the call fails."""
+    """Return the function's arguments and what was evaluated, in order; None if the call fails."""
     order: list[int] = []
 
     def traced(value: int) -> int:
@@ -102,7 +102,7 @@ def _run(text: str) -> tuple[dict[str, Any], list[int]] | None:
 
 
 def _plain(value: Any) -> Any:
-    """A value that equals that of another run."""
+    """Return a value that equals that of another run."""
     if isinstance(value, tuple):
         return tuple(_plain(member) for member in value)
     return "a function" if callable(value) else value
