@@ -278,7 +278,7 @@ def _open_index(root: Path | None, settings: Settings) -> tuple[Index | None, Wo
     except WorkspaceError as error:
         return None, error
     mark_used(path)
-    # Nobody waits for it: a window opens on the event loop, and a large index takes some time to remove.
+    # Runs in the background: a window opens on the event loop, and a large index takes some time to remove.
     threading.Thread(target=remove_unused, args=(path.parent,), name="unused-indexes", daemon=True).start()
     return index, None
 

@@ -1,4 +1,4 @@
-"""What every measurement needs: an engine in a place of its own, prompts of known size, and one timed answer.
+"""Tools of every measurement: a private engine, prompts of known size, and one timed answer.
 
 The runtime folder and the cache are temporary, so neither a user's engine nor what it remembers is met.
 """
@@ -95,7 +95,7 @@ def private_place() -> Iterator[Path]:
 
 @asynccontextmanager
 async def engine_of(launch: EngineLaunch) -> AsyncIterator[LocalEngine]:
-    """Start an engine in the private place and leave none behind."""
+    """Start a private engine and stop it at the end."""
     engine = LocalEngine(launch)
     try:
         await engine.start()
@@ -141,7 +141,7 @@ async def code(engine: Engine, tokens: int, *, stable: bool = True) -> tuple[Pro
 
 
 class OneTokenWords:
-    """Texts of exactly so many tokens, each beginning otherwise than the last ones did."""
+    """Texts of an exact number of tokens, each with another beginning."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = words

@@ -1,4 +1,4 @@
-"""Both ends of the baseline: a process of its own with the baseline loop, asked line by line in JSON.
+"""Both ends of the baseline: a separate process with the baseline loop, which takes commands line by line in JSON.
 
 Its process is of the engine's kind, so both take turns within one run and meet the same load of the machine.
 """
@@ -25,13 +25,13 @@ class Hold(msgspec.Struct, frozen=True, tag="hold"):
 
 
 class Read(msgspec.Struct, frozen=True, tag="read"):
-    """Read so many tokens behind the prompt; answered by milliseconds."""
+    """Prefill so many tokens after the prompt; the reply is milliseconds."""
 
     tokens: int
 
 
 class Write(msgspec.Struct, frozen=True, tag="write"):
-    """Write so many tokens behind the prompt; answered by milliseconds."""
+    """Decode so many tokens after the prompt; the reply is milliseconds."""
 
     tokens: int
 
@@ -84,7 +84,7 @@ class Baseline:
 
     @classmethod
     async def open(cls, launch: EngineLaunch) -> "Baseline":
-        """Start the process; it loads the model while nobody waits.
+        """Start the process; it loads the model in the background.
 
         Raises:
             EngineFailed: llama-cpp-python is not installed.
@@ -119,11 +119,11 @@ class Baseline:
         return int(await self.ask(Hold(tuple(prompt))))
 
     async def read_ms(self, tokens: int) -> float:
-        """Return the milliseconds of reading so many tokens."""
+        """Return the milliseconds of a prefill of so many tokens."""
         return float(await self.ask(Read(tokens)))
 
     async def tokens_per_s(self, tokens: int) -> float:
-        """Return the speed of writing so many tokens."""
+        """Return the decode speed over so many tokens."""
         return tokens / float(await self.ask(Write(tokens))) * 1000
 
     async def tokenize(self, text: str) -> Sequence[int]:

@@ -1,4 +1,4 @@
-"""Measuring a small model at sizes that it was not trained for: how fast it is does not depend on what it has learnt.
+"""Measure the speed of a small model at sizes that it was not trained for; speed does not depend on training.
 
 Only measurements of speed may use this: what a model writes behind more than it was trained on means nothing.
 """
@@ -13,7 +13,7 @@ from typing import Final
 MAX_BYTES: Final = 64_000_000
 """Larger models know enough positions, and are not copied for a measurement."""
 ROOM_TOKENS: Final = 16_384
-"""For what is measured behind the resident prompt: volatile tokens, answers, other documents."""
+"""Tokens after the cached prompt that a measurement needs: volatile tokens, answers, other documents."""
 
 # In a GGUF file: a key, its type (4 is a number of 32 bits without a sign), its value.
 _LENGTH = re.compile(rb"[a-z0-9_-]+\.context_length\x04\x00\x00\x00(....)", re.DOTALL)

@@ -1,4 +1,4 @@
-"""How long a completion waits for a busy engine: one that prefills a cached prefix, or an older prompt."""
+"""Measure how long a completion waits for a busy engine: one that prefills a cached prefix, or an older prompt."""
 
 import asyncio
 import random
@@ -12,7 +12,7 @@ from spark_lsp.bench.asking import OneTokenWords, ask, code, first_token, middle
 from spark_lsp.engine.base import BACKGROUND_PRIORITY, CompletionRequest, Engine, PromptPart
 
 LONG_TOKENS: Final = 4096
-"""What the engine is busy with, behind the resident prompt."""
+"""Tokens of the engine's other work, after the cached prompt."""
 
 _ALONE_CHUNKS: Final = 12
 _FIRST_PROGRESS_S: Final = 30.0
@@ -44,7 +44,7 @@ async def measure_busy(
 
 
 class _Background:
-    """A cached prefix that is being read as long as this is open; tells when it gets on."""
+    """A cached prefix that is being prefilled while this is open; reports its progress."""
 
     def __init__(self, engine: Engine, prompt: Sequence[PromptPart]) -> None:
         self._engine = engine
@@ -84,7 +84,7 @@ class _Background:
 
 
 async def _chunks_ms(engine: Engine, prompt: Sequence[PromptPart]) -> list[float]:
-    """Time background chunks that nobody disturbs."""
+    """Time background chunks without interruptions."""
     background = _Background(engine, prompt)
     while len(background.times_ms) <= _ALONE_CHUNKS and await background.moves():
         pass
@@ -118,7 +118,7 @@ async def _behind_cached_prefix(
 async def _behind_typing(
     engine: Engine, prompt: Sequence[PromptPart], words: OneTokenWords, tries: int, chance: random.Random
 ) -> list[float]:
-    """Ask for a prompt with much to read, and at some moment for a newer one of the same document."""
+    """Request a long prefill, and some time later a newer prompt of the same document."""
     waits: list[float] = []
     for _ in range(tries):
         extra = await code(engine, LONG_TOKENS, stable=False)
@@ -126,7 +126,7 @@ async def _behind_typing(
         older = asyncio.create_task(ask(engine, request))
         await asyncio.sleep(0.02 + chance.random() * 0.2)
         wait_ms = await _wait_ms(engine, prompt, words, key="typed")
-        if (await older).stop == "cancelled":  # or it was read before the newer one came, and nobody waited
+        if (await older).stop == "cancelled":  # or it was prefilled before the newer one came, without any wait
             waits.append(wait_ms)
     return waits
 

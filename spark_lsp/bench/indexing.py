@@ -1,4 +1,4 @@
-"""``bench index``: how long the index takes and how much it holds, beside a bare parse of the same files.
+"""``bench index``: measure the time and the memory of the index, beside a bare parse of the same files.
 
 Makes a workspace of its own from the files of a folder, repeating them under other names where there are too few. The
 bare parse runs in the same worker processes, so what stands beside it is the price of everything else.
@@ -30,7 +30,7 @@ from spark_lsp.text.language import language_of_path
 
 SLICE_FILES = 20
 BEAT_S = 0.005
-MIN_S = 0.01  # what the clock of a process tells apart
+MIN_S = 0.01  # the resolution of a process clock
 FOLDER_FILES = 100
 SHORT = "def value_{0}():\n    return value_{1}()\n"
 

@@ -1,4 +1,4 @@
-"""What a user waits for: cold and warm first tokens, an engine that is killed, one that is busy; and its memory.
+"""Measure what a user waits for: cold and warm first tokens, a killed engine, a busy engine; and its memory.
 
 The engine and the baseline take turns within one run, so what another program takes from the machine hits both.
 """
@@ -34,7 +34,7 @@ from spark_lsp.engine.local.local_engine import LocalEngine
 from spark_lsp.llama.kv.block_store import count_files
 
 SERIES: Final = (1, 16, 64, 256, 512)
-"""Volatile tokens: a key, a word, a line, a function, and all that a packed prompt has behind its cached prefix."""
+"""Volatile tokens: a key, a word, a line, a function, and everything after the cached prefix of a packed prompt."""
 
 _SAVED_S: Final = 60.0  # the engine waits ten seconds before it saves
 _QUIET_S: Final = 2.0
@@ -94,7 +94,7 @@ async def _series(
     counts: Sequence[int],
     rounds: int,
 ) -> list[dict[str, Any]]:
-    """Time first tokens behind the resident prompt, the engine's and the baseline loop's in turns."""
+    """Time first tokens after the cached prompt, of the engine and of the baseline loop in turns."""
     ours: dict[int, list[TimedAnswer]] = {count: [] for count in counts}
     theirs: dict[int, list[float]] = {count: [] for count in counts}
     for _ in range(rounds):

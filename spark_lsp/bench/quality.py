@@ -1,4 +1,4 @@
-"""``bench quality``: what our prompts show of what the next lines need, beside other packers, in one run.
+"""``bench quality``: measure how many of the needed names our prompts show, beside other packers, in one run.
 
 Each project is indexed in memory, its cursors are chosen by a seed, and every packer fills the same budgets with pieces
 of other files, counted exactly by the model's tokenizer. A prompt of ours holds the window of the current file too and

@@ -1,4 +1,4 @@
-"""Future-definition recall: of the names that the next lines need from other files, how many does a prompt show.
+"""Future-definition recall: the share of names from other files in the next lines that a prompt shows.
 
 A case is a cursor in a project whose next three lines are cut out. A name counts when those lines use it, one to three
 places in other files define it, and its own file does not; it is found when a line that defines it is shown. A novel

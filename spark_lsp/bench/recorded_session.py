@@ -1,4 +1,4 @@
-"""A recorded editing session: how much of each prompt is read already at the next key, and how long packing takes.
+"""A recorded editing session: the share of each prompt that is cached at the next key, and the time of packing.
 
 Made by rule from a project: lines are taken out of the middle of its longest files and typed back key by key, file by
 file and back again. The cached prefix is chosen again at each switch and the index is brought up to date after each
@@ -43,7 +43,7 @@ class Visit:
 
 
 def recorded(index: Index, keys: int) -> list[Visit]:
-    """Make a session of about so many keys."""
+    """Return a session of about so many keys."""
     view = index.view()
     order = sorted(view.files, key=lambda path: (-len(view.files[path].symbols.definitions), path))
     texts = {path: view.files[path].text for path in order[: max(VISITS) + 1]}

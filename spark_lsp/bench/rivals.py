@@ -1,4 +1,4 @@
-"""The packers that ours is measured beside, each the idea of a known tool in its plainest form.
+"""The packers that ours is compared with, each a known tool's method in its simplest form.
 
 Each is given a project once and then returns, for a case, pieces of other files, the best first; the harness fills a
 budget with them. They see the same text as ours: the file without its hole.

@@ -1,4 +1,4 @@
-"""A language server as an editor starts it, for measuring: its start, its memory, and whether it answers meanwhile."""
+"""Start a language server as an editor does, and measure its start, its memory, and its answers meanwhile."""
 
 import asyncio
 import json

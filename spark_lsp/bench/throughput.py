@@ -1,4 +1,4 @@
-"""Decode speed: plain answers beside a baseline loop, rewrites with drafts, new code with and without drafts.
+"""Measure decode speed: plain answers beside a baseline loop, rewrites with drafts, new code with and without drafts.
 
 No small model can really rename. So a grammar that allows one text only forces it to write the renamed code, token by
 token as that is tokenised; then the tokens for each decode tell what drafts are worth when a model does its work well.
@@ -37,7 +37,7 @@ ANSWER_TOKENS: Final = 128
 REGION_LINES: Final = 24
 """As much as is rewritten at once; and no more, so that a slow model comes to an end too."""
 MIN_SHARE: Final = 0.25
-"""An answer that ends before so much of what it may have says too little of speed."""
+"""Share of the allowed tokens; a shorter answer says too little about speed."""
 
 MAX_DRAFT: Final = 32  # the engine's own bound
 LOOKUP_TOKENS: Final = 16
@@ -116,7 +116,7 @@ async def measure_throughput(measure: Measure, answer_tokens: int) -> dict[str, 
 async def decode_speeds(
     engine: Engine, baseline: Baseline, prompt: Sequence[PromptPart], answer_tokens: int, rounds: int
 ) -> dict[str, float]:
-    """Return tokens per second behind a resident prompt without drafts, the engine's and the baseline loop's, in turns.
+    """Return tokens per second after a cached prompt without drafts, of the engine and the baseline loop, in turns.
 
     And the share of the engine's time that went into the library: two contexts of one size differ by up to a quarter
     with where their memory happens to be, and this compares within one.

@@ -1,4 +1,4 @@
-"""Known models: their names, where their files are, what is known of them before they run.
+"""Known models: their names, the sources of their files, and facts about them before they run.
 
 Reads metadata only; never runs a model, never opens the network unasked.
 """

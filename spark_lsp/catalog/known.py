@@ -57,7 +57,7 @@ SOURCE_TITLES: dict[SourceKind, str] = {source.kind: source.title for source in 
 
 @dataclass(frozen=True, slots=True)
 class PublishedFile:
-    """A model's file as its maker publishes it, and the sources that it can be pulled from, the first choice first."""
+    """A model's file as its maker publishes it, and its sources, the first choice first."""
 
     name: str
     size_bytes: int
@@ -69,7 +69,7 @@ class PublishedFile:
 
 @dataclass(frozen=True, slots=True)
 class PublishedShape:
-    """What memory and speed follow from, as the maker publishes it."""
+    """The published sizes of a model, from which memory and speed follow."""
 
     layers: int
     kv_values_per_token: int
@@ -138,7 +138,7 @@ class KnownModel:
 
     @property
     def most_tokens(self) -> int:
-        """The longest context it can be asked for."""
+        """The longest context that can be requested."""
         return max(self.native_tokens, self.extended_tokens)
 
 

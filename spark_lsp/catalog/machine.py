@@ -1,4 +1,4 @@
-"""Measures the machine in half a second: memory, disk, and how fast it multiplies and reads.
+"""Measure the machine in half a second: memory, disk, and how fast it multiplies and reads memory.
 
 Memory is what the machine has, not what is free at the moment: which model suits a machine must not depend on which
 programs are open. The engine looks at free memory when it loads a model, and so does ``doctor``.
@@ -42,7 +42,7 @@ _CARD_BYTES_PER_S: Final = ((20 * GIB, 700e9), (11 * GIB, 400e9), (0, 200e9))
 
 
 def measure(card: str = "", vram_bytes: int = 0) -> Machine:
-    """Return what this machine has; a card that llama.cpp can use is told by the caller. Blocks for half a second."""
+    """Return the machine's facts; the caller names a card that llama.cpp can use. Blocks for half a second."""
     memory, disk, cores = memory_bytes(), free_disk_bytes(), core_count()
     if card:
         operations, reading = _by_size(_CARD_OPERATIONS, vram_bytes), _by_size(_CARD_BYTES_PER_S, vram_bytes)

@@ -1,4 +1,4 @@
-"""Keeps the measurement of this machine on disk, so that every process chooses a model by the same numbers.
+"""Keep the measurement of this machine on disk, so that every process chooses a model by the same numbers.
 
 The first measurement of a machine is kept; a later one counts where it is faster, because other programs can only make
 a measurement slower. Losing the file costs a measurement and nothing else.
@@ -27,7 +27,7 @@ _VERSION: Final = 1  # of the file's content
 
 
 def this_machine() -> Machine | None:
-    """Return what is known of this machine; the first time it is measured, which takes some seconds.
+    """Return the facts of this machine; the first call measures it, which takes some seconds.
 
     The measurement runs in a process of its own, because it loads llama.cpp to find graphics cards, whose drivers may
     end the process. None where that fails.

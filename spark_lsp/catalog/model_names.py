@@ -143,7 +143,7 @@ def model_reason(settings: Settings) -> str:
 
 
 def useful_tokens(path: Path) -> int:
-    """Return the longest prompt that the model in a file makes good use of; 0 where nothing is known of it."""
+    """Return the longest prompt that the model in a file was trained for; 0 if that is not known."""
     return next((model.useful_tokens for model in MODELS if path in model.places), 0)
 
 

@@ -41,7 +41,7 @@ def optimized_file(original: Path) -> Path | None:
 
 
 def record_of(original: Path) -> Optimized | None:
-    """Return what is known of the file that stands in for an original; None where there is none that counts."""
+    """Return the record of the file that replaces an original; None if there is no valid one."""
     record = _read().get(_key(original))
     if record is None:
         return None

@@ -32,7 +32,7 @@ _LOCK_WAIT_S: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """What a source delivered, not yet checked. ``sha256`` is empty where nobody published a checksum."""
+    """A delivered file before its check. ``sha256`` is empty if no checksum is published."""
 
     path: Path
     size_bytes: int

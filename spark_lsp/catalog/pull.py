@@ -25,7 +25,7 @@ BY_HAND: Final = "Or download it elsewhere and name the file: `spark-lsp models 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What came of a pull. ``sha256`` is empty where nobody published a checksum to compare with."""
+    """The result of a pull. ``sha256`` is empty if no checksum is published."""
 
     path: Path
     size_bytes: int
@@ -160,7 +160,7 @@ def _disk_errors(name: str, folder: Path) -> Iterator[None]:
 
 
 def remove(model: KnownModel) -> Path:
-    """Delete a pulled model and what is left of unfinished pulls of it; return the file.
+    """Delete a pulled model and the remains of unfinished pulls of it; return the file.
 
     Raises:
         ModelMissing: it was not pulled, or is part of the installation.

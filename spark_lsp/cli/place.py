@@ -73,7 +73,7 @@ def decode(data: bytes, path: Path) -> tuple[str, str]:
     if path.suffix in {".py", ".pyi", ".pyw"} and not has_mark:
         try:
             encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
-        except SyntaxError:  # an encoding that nobody knows, or bytes that are none of UTF-8
+        except SyntaxError:  # an unknown encoding, or bytes that are not UTF-8
             return data.decode("utf-8", "replace"), ""
     try:
         text = data.decode(encoding)

@@ -20,7 +20,7 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module_
 
 LATENCY_BINS = 30
 LATENCY_DRAWN: Final = 99.0
-"""Percent of the latencies that are drawn: one answer of a minute, behind a cold start, would flatten all others."""
+"""Percent of the latencies that are drawn: one answer of a minute, after a cold start, would flatten all others."""
 WIDTH, ROW_HEIGHT, MIN_HEIGHT = 900, 34, 220
 MAX_DAY_LABELS: Final = 12
 MAX_DAYS: Final = 120
@@ -87,7 +87,7 @@ def _bars(kind: Any, title: str, rows: Sequence[StatsRow], colors: tuple[str, ..
 
 
 def _svg(chart: Any) -> str:
-    """Return a chart without the library's comments, which name web pages, and without what its tooltips are told."""
+    """Return a chart without the library's comments, which name web pages, and without its tooltips."""
     return _NOT_DRAWN.sub("", chart.render(is_unicode=True, disable_xml_declaration=True))
 
 

@@ -53,7 +53,7 @@ def serve(
 
 @contextmanager
 def leaving_at_last(patience_s: float = LEAVE_S) -> Iterator[None]:
-    """End the process some time behind this block, whatever its threads still do: Python waits for them for ever."""
+    """End the process some time after this block, whatever its threads still do: Python waits for them forever."""
     code = 0
     try:
         yield

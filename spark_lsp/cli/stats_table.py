@@ -1,4 +1,4 @@
-"""The table of ``spark-lsp stats``, in the terminal and on the page: its columns and what a row says. Pure."""
+"""The table of ``spark-lsp stats``, in the terminal and on the page: its columns and rows. Pure."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""How one request is answered: refuse, reuse, pace, generate, follow, in this order.
+"""Answer one request: refuse, reuse, pace, generate and prefetch, in this order.
 
 Every answer carries a reason code. Never raises for what a user can meet: engine and model errors become their reason.
 """
@@ -92,7 +92,7 @@ class Answering:
         return generated or terms
 
     async def _generation(self, request: Request, terms: Terms) -> SharedGeneration | None:
-        """Return a generation that goes on or a new one; None when a newer request came during the wait."""
+        """Return a running generation or a new one; None if a newer request came during the wait."""
         cursor, manual = request.cursor, request.manual
         generation = self.generations.matching(cursor, manual=manual)
         if generation is not None:

@@ -1,4 +1,4 @@
-"""Brackets of a text: which stay open, which close nothing; those in quotes do not count. Pure."""
+"""Find the unclosed and surplus brackets of a text, except those in quotes. Pure."""
 
 import re
 from typing import Final
@@ -41,7 +41,7 @@ def brackets_of(text: str, quotes: Quotes = ANY_QUOTES) -> str:
 
 
 def growth_behind(typed: str, before: str, now: str, quotes: Quotes = ANY_QUOTES) -> int | None:
-    """Return how much longer the text behind the cursor became while something was typed; None if by other edits.
+    """Return how much longer the text after the cursor became while something was typed; None after other edits.
 
     Editors close brackets and quotes behind the cursor, and let closers that stand there be typed over.
     """
@@ -56,7 +56,7 @@ def growth_behind(typed: str, before: str, now: str, quotes: Quotes = ANY_QUOTES
 
 
 def _closers_behind(typed: str, quotes: Quotes) -> str:
-    """Return what would close the brackets, and the quote, that a text leaves open, the innermost first."""
+    """Return the closers of the brackets, and of the quote, that a text leaves open, the innermost first."""
     bare = quotes.closed.sub("", typed)
     opened = quotes.opener.search(bare)
     quote = opened.start() if opened else len(bare)

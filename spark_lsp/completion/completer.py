@@ -32,7 +32,7 @@ from spark_lsp.errors import Reason
 from spark_lsp.trace import Trace, TraceRecord
 
 BY_HAND_DEADLINE = 10
-"""A user who asked by hand waits so many times longer."""
+"""Factor of the deadline for a request triggered by hand."""
 
 
 def _any_name(_name: str) -> bool:
@@ -110,7 +110,7 @@ class Completer:
         return self.gates.refuses_even_manual(cursor)
 
     async def complete(self, cursor: CursorContext, *, manual: bool, candidates: int = 1) -> CompletionAnswer:
-        """Answer by the deadline with what is whole by then; the generation goes on for the next requests."""
+        """Answer by the deadline with the text that is complete by then; the generation continues for later keys."""
         trace = _trace("completion", cursor, manual=manual)
         deadline_ms = self._settings.deadline_ms * (BY_HAND_DEADLINE if manual else 1)
         deadline = asyncio.get_running_loop().time() + deadline_ms / 1000

@@ -29,7 +29,7 @@ _IN_NAME = re.compile(r"\w")
 
 @dataclass(frozen=True, slots=True)
 class SelectedItem:
-    """An item that is selected in the editor's completion menu, and what it replaces before and behind the cursor."""
+    """An item that is selected in the editor's completion menu, and the text that it replaces around the cursor."""
 
     text: str
     typed: str
@@ -47,7 +47,7 @@ class CursorContext:
     offset: int
     selected: SelectedItem | None = None
     ignored_reason: str = ""
-    """Why the item selected in the editor's menu is not continued; the editor hides the suggestion behind it."""
+    """Why the selected menu item is not continued; the editor hides the suggestion behind it."""
 
     @cached_property
     def document(self) -> Snapshot:
@@ -197,7 +197,7 @@ class CursorContext:
 
     @cached_property
     def indent_unit(self) -> int:
-        """The document's columns for one level: the commonest step to a deeper line; 0 where nothing tells."""
+        """The document's columns per level: the most common step to a deeper line; 0 if unknown."""
         steps: Counter[int] = Counter()
         last = 0
         for line in self.snapshot.text[:_INDENT_CHARACTERS].splitlines():

@@ -1,4 +1,4 @@
-"""Prefill at a cursor that rests: the model reads around it, so that the next key costs what was typed.
+"""Prefill the prompt of a resting cursor, so that the next key costs only the typed tokens.
 
 Never starts a model, never asks where a completion would be refused, and always makes way for one.
 """
@@ -50,7 +50,7 @@ class CursorPrefetch:
         self.restart()
 
     def restart(self) -> None:
-        """Prefill the last place again, unless the user has begun to type: the cached prefix in front of it changed."""
+        """Prefill the last place again after its cached prefix has changed, unless the user has begun to type."""
         self._begin(self.settle_s)
 
     def rest_at(self, cursor: CursorContext) -> None:
@@ -60,7 +60,7 @@ class CursorPrefetch:
             self._begin(self.pause_s)
 
     def stop(self) -> None:
-        """Make way: the user types or waits for an answer."""
+        """Give way: the user types or waits for an answer."""
         self._cursor = None
         self.typing.typed()
         if self._task:
@@ -98,4 +98,4 @@ class CursorPrefetch:
                     return
                 self.prompts.prefilled(cursor.snapshot, cursor.offset, packed)
         except SparkError:
-            return  # the first completion tells what is wrong
+            return  # the first completion reports the problem

@@ -1,4 +1,4 @@
-"""Counts what became of suggestions: shown, partly accepted, accepted, kept, rejected.
+"""Count the outcomes of suggestions: shown, partly accepted, accepted, kept, rejected.
 
 Counts in memory and, if allowed, in a local file of one JSON object a line. Never writes the suggested text to disk and
 never sends anything: the file is for the user to read, plot and delete.
@@ -24,7 +24,7 @@ FILE_LIMIT_BYTES: Final = 5_000_000
 KEPT_AFTER_S: Final = (30, 300)
 """When to look at what is kept of an accepted text: right after it was read again, and when work has moved on."""
 MIN_KEPT: Final = 3  # fewer characters in a row are found in any text
-LOOKED_AT: Final = 2_000  # characters behind its place in which an accepted text is looked for
+LOOKED_AT: Final = 2_000  # characters around its place in which an accepted text is searched
 
 
 @dataclass(slots=True)
@@ -153,7 +153,7 @@ class Feedback:
             del self._watched[suggestion_id]
 
     def closed(self, uri: str) -> None:
-        """Forget what is watched in a document that was closed: nobody tells any more what becomes of it."""
+        """Forget the watched suggestions of a closed document, whose outcomes nobody reports any more."""
         self._watched = {number: watched for number, watched in self._watched.items() if watched.uri != uri}
 
     def _write(self, event: str, suggestion_id: int, outcome: _SuggestionOutcome, **more: Any) -> None:

@@ -1,4 +1,4 @@
-"""Decides when not to ask the model: an ordered table of named, pure questions about the cursor and the settings.
+"""Decide when not to request a completion: an ordered table of named, pure questions about the cursor and the settings.
 
 The first gate that refuses gives the reason code ``gate.<name>``. A request made by hand passes all but the hard gates.
 """

@@ -1,4 +1,4 @@
-"""Keeps the generation of each document: begins it, hands it to the next keys, stops it when it no longer matches.
+"""Keep the generation of each document: start it, hand it to the next keys, stop it once it no longer matches.
 
 Never decides what is shown. Belongs to one event loop.
 """
@@ -12,11 +12,11 @@ from spark_lsp.completion.shared_generation import SharedGeneration
 from spark_lsp.completion.writer import Writer
 
 CANCEL_GRACE_MS = 150.0
-"""How long a cancelled generation waits for the next key's request to adopt it: clients cancel, then ask again."""
+"""Milliseconds in which the next key's request may adopt a cancelled generation: clients cancel, then request again."""
 
 
 class Generations:
-    """One generation for each document, and in ``following`` what is prepared behind it."""
+    """One generation for each document, and in ``following`` the one prepared for the text after it."""
 
     def __init__(self, writer: Writer, next_line_prefetch: NextLinePrefetch) -> None:
         self._writer = writer
@@ -39,7 +39,7 @@ class Generations:
         return self._writer.begin(generation)
 
     def matching(self, cursor: CursorContext, *, manual: bool) -> SharedGeneration | None:
-        """Return a generation that goes on and whose text so far is what was typed, or one that was prepared."""
+        """Return a running generation whose text so far matches the typed text, or a prepared one."""
         uri = cursor.snapshot.uri
         generation = self._generations.get(uri)
         if generation and not generation.done and generation.continues(cursor) and generation.manual >= manual:

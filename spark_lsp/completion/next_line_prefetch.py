@@ -23,7 +23,7 @@ class _Prepared:
     after: str
     """The document up to the suggestion's end."""
     rest: str
-    """The document behind it, once it is accepted."""
+    """The document after it, once it is accepted."""
     handle: asyncio.TimerHandle | None = None
     generation: SharedGeneration | None = None
 
@@ -94,7 +94,7 @@ class NextLinePrefetch:
 
 
 def accepted(cursor: CursorContext, text: str, replaced: int) -> CursorContext:
-    """Return the document after a suggestion was accepted, with the cursor behind it."""
+    """Return the document after a suggestion was accepted, with the cursor at its end."""
     snapshot = replace(cursor.snapshot, text=cursor.prefix + text + cursor.suffix[replaced:])
     return CursorContext(snapshot, cursor.offset + len(text))
 

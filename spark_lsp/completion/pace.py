@@ -1,4 +1,4 @@
-"""Paces requests: each waits for a pause in the typing, and only the newest of a document goes on.
+"""Pace requests: each waits for a pause in the typing, and only the newest request of a document continues.
 
 A module of its own because it holds state between requests, which ``pacing``'s policy must not.
 """

@@ -1,4 +1,4 @@
-"""A request's whole input in one file, written on demand, so that a bad suggestion can be replayed and become a test.
+"""Write a request's whole input to a file on demand, so that a bad suggestion can be replayed and become a test.
 
 Holds file content, so it is written only where the user named a folder, and the log names each file.
 """

@@ -10,7 +10,7 @@ from spark_lsp.completion.cursor_context import CursorContext
 
 ABOVE_CHARACTERS: Final = 400  # enough to tell one place from another, few enough that edits farther up change nothing
 LONGEST: Final = 1_000
-"""Characters typed since, behind which nobody is at that place any more."""
+"""Characters typed since, after which the place is left behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,13 @@ class Rejection:
 
     @staticmethod
     def of(uri: str, prefix: str, text: str) -> "Rejection":
-        """Return the rejection of a text behind a prefix."""
+        """Return the rejection of a text after a prefix."""
         line_start = prefix.rfind("\n") + 1
         above = prefix[max(0, line_start - ABOVE_CHARACTERS) : line_start]
         return Rejection(uri, above, _words(prefix[line_start:] + text))
 
     def covers(self, cursor: CursorContext, text: str, *, exactly: bool = False) -> bool:
-        """Whether a text at a cursor is the rejected one, or what is left of it.
+        """Whether a text at a cursor is the rejected one, or the rest of it.
 
         Unless ``exactly``, also what begins it, as a text that is still being written does, and what goes on from it.
         Never once the user has typed past it.

@@ -22,7 +22,7 @@ MAX_RISE: Final = 0.3
 MAX_RAISED: Final = 0.9
 """A model that is surer than this of a whole line is rare."""
 FADES_S: Final = 600.0
-"""A streak without a new rejection for so long is over (Copilot's next edits have the same ten minutes)."""
+"""Seconds without a new rejection that end a streak (Copilot's next edits have the same ten minutes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class RejectionStreak:
         return RejectionStreak(self.now(now_s).rejections + 1, now_s)
 
     def now(self, now_s: float) -> "RejectionStreak":
-        """Return what is left of it at a moment."""
+        """Return the remaining streak at a moment."""
         return self if now_s - self.last_s < FADES_S else _NONE
 
 

@@ -30,7 +30,7 @@ class Result:
     id: int = 0
     """The suggestion that it was offered as, so that its rest is the same one to the feedback; 0: not offered yet."""
     behind_item: bool = False
-    """Whether the text around the cursor holds an item that is only chosen in the editor's menu."""
+    """Whether the text around the cursor contains an item that is only selected in the editor's menu."""
 
     def rest(self, cursor: CursorContext) -> tuple[str, int]:
         """Return its rest at a cursor, and how much after the cursor the rest replaces; empty without one."""
@@ -56,7 +56,7 @@ class Reuse:
         self._next: dict[str, Result] = {}
         """What would follow once the newest suggestion is accepted."""
         self._chosen: dict[str, Result] = {}
-        """The newest behind an item of a menu. It takes nothing away from the newest of the document as it is."""
+        """The newest answer after a menu item. It does not replace the newest answer of the document as it is."""
         self._rejected: OrderedDict[Rejection, None] = OrderedDict()
 
     def store(self, result: Result) -> None:
@@ -81,7 +81,7 @@ class Reuse:
                 continue
             rest, replaced = result.rest(cursor)
             if rest:
-                if held is not self._newest and cursor.selected is None:  # what it stands behind has come true
+                if held is not self._newest and cursor.selected is None:  # the selected item was accepted
                     self._newest[uri] = replace(held.pop(uri), behind_item=False)
                 return replace(result, prefix=cursor.prefix, suffix=cursor.suffix, text=rest, replaced=replaced)
         kept = self._results.get(_key(uri, cursor.prefix, cursor.suffix, settings_key))

@@ -13,7 +13,7 @@ _LINE_END = re.compile(r"[\r\n]")
 
 
 def behind_item(cursor: CursorContext, start: int, end: int, text: str) -> CursorContext:
-    """Return the cursor behind an item that would replace what is from ``start`` to ``end``, in code points."""
+    """Return the cursor after an item that would replace the text from ``start`` to ``end``, in code points."""
     source = cursor.snapshot.text
     if not text:
         return ignored_reason(cursor, "empty")
@@ -29,7 +29,7 @@ def behind_item(cursor: CursorContext, start: int, end: int, text: str) -> Curso
 
 
 def ignored_reason(cursor: CursorContext, why: str) -> CursorContext:
-    """Return the cursor of a plain question that is asked while a menu is open."""
+    """Return the cursor of a plain request that is sent while a menu is open."""
     return replace(cursor, ignored_reason=why)
 
 

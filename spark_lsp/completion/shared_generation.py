@@ -1,4 +1,4 @@
-"""A generation and its subscribers: it may outlive the request that began it, and answer the next ones.
+"""A generation and its subscribers: it may outlive the request that started it, and answer later ones.
 
 Holds the model's output and what of it may be shown; asks nobody.
 """
@@ -147,7 +147,7 @@ class SharedGeneration:
         return [(len(with_line_feeds(self.raw[:end])), probability) for end, probability in self.scores]
 
     def facts(self) -> dict[str, Fact]:
-        """Return what the log tells of it."""
+        """Return its facts for the log."""
         usage, packed = self.usage, self.packed
         facts: dict[str, Fact] = {
             "gather_ms": round(packed.gather_ms if packed else 0.0, 1),
@@ -178,7 +178,7 @@ class SharedGeneration:
 
 
 def _shifted(scores: Scores, typed: int) -> list[tuple[int, float]]:
-    """Return the scores behind what was typed; a token that is half typed is half as doubtful as before."""
+    """Return the scores after the typed text; a half-typed token is half as uncertain as before."""
     rest, start = [], 0
     for end, probability in scores:
         if end > typed:

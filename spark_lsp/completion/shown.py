@@ -1,4 +1,4 @@
-"""Follows the suggestion on each document's screen: typed through, accepted, dismissed, or replaced by other text.
+"""Follow the visible suggestion of each document: typed through, accepted, dismissed, or replaced by other text.
 
 Reports to the feedback and the rejection back-off, and remembers rejected texts.
 """
@@ -16,7 +16,7 @@ from spark_lsp.completion.rejection_backoff import RejectionBackoff
 from spark_lsp.completion.reuse import Result, Reuse, typed_through
 
 READ_MS: Final = 750.0
-"""Whoever types something else after so long has read the suggestion and does not want it (Cody's limit)."""
+"""Milliseconds after which a user who types something else has read the suggestion and rejects it (Cody's limit)."""
 REMEMBERED: Final = 50
 
 
@@ -29,7 +29,7 @@ class _OnScreen:
     since_s: float
 
     def rest(self, cursor: CursorContext) -> str:
-        """Return what is left of it once its start was typed."""
+        """Return the rest of it after its start was typed."""
         return typed_through(self.cursor.prefix, self.cursor.suffix, self.text, self.replaced, cursor)[0]
 
 
@@ -97,7 +97,7 @@ class ShownSuggestions:
         self._reject(shown, is_read=False)
 
     def accepted(self, suggestion_id: int) -> None:
-        """Note that a suggestion was taken whole; what is kept of it is looked at later."""
+        """Record that a suggestion was accepted whole; how much of it is kept is checked later."""
         shown = self._offered.pop(suggestion_id, None)
         if shown is None:
             return
@@ -122,7 +122,7 @@ class ShownSuggestions:
             self._backoff.accepted(shown.cursor.snapshot.uri)
 
     def dismissed(self, suggestion_id: int) -> CursorContext | None:
-        """Note that the user took a suggestion away; return where it stood, None for one that nobody knows."""
+        """Record that the user dismissed a suggestion; return its place, None for an unknown one."""
         dismissed = self._offered.pop(suggestion_id, None)
         if dismissed is None:
             return None

@@ -22,10 +22,10 @@ from spark_lsp.trace import bug
 
 SINGLE_LINE_TOKENS = 64  # the longest single line worth showing; 95 % of accepted ones have under 73 characters
 TOKENS_PER_LINE = 20
-BACKGROUND_LIMIT_MS = 10_000  # a generation that nobody could wait for any more
+BACKGROUND_LIMIT_MS = 10_000  # a generation that no request could wait for any more
 FIRST_LATENCY_GUESS_MS = 150.0
 NEXT_PRIORITY = BACKGROUND_PRIORITY
-"""Of what is prepared: behind everything that somebody waits for."""
+"""Priority of prepared generations: after every request that a user waits for."""
 CANDIDATE_TEMPERATURE = 0.8
 """Of further candidates: high enough to differ, the value that Tabby uses."""
 
@@ -51,7 +51,7 @@ class Prompts(Protocol):
         ...
 
     def learn(self, usage: Usage) -> None:
-        """Take what a request tells of the cost of reading into account."""
+        """Learn the prefill cost from a finished request."""
         ...
 
 
@@ -87,7 +87,7 @@ class Writer:
         return f"{fingerprint}:{terms.max_lines}:{terms.confidence}:{self._prompts.digest}"
 
     def prepare(self, cursor: CursorContext) -> None:
-        """Begin what a prompt needs: it is there by the time that the wait for the next key is over."""
+        """Start what a prompt needs, so that it is ready when the wait for the next key is over."""
         self._prompts.prepare(cursor.snapshot, cursor.offset)
 
     def begin(self, generation: SharedGeneration) -> SharedGeneration:

@@ -1,4 +1,4 @@
-"""The result of one check: what the doctor looked at, how it is, and a line that fixes it."""
+"""The result of one check: its subject, its status, and a command that fixes the problem."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""The edits that still follow from one change, as steps: after each that is accepted the rest is moved along. Pure."""
+"""The remaining edits after one change, in steps: when one is accepted, the others move along. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ class Chain:
     text: str = ""
 
     def changed(self, path: str, text: str) -> "Chain":
-        """Return what is left after a file became ``text``.
+        """Return the remaining edits after a file became ``text``.
 
         An edit that leads there was accepted; any other change drops the file's edits, which were not computed for it.
         """

@@ -1,4 +1,4 @@
-"""The computed sources in their order; the first that has something decides. Pure; belongs on a worker thread."""
+"""Ask the computed sources in order; the first that has an edit decides. Pure; must run on a worker thread."""
 
 from collections.abc import Callable
 from typing import Final

@@ -14,7 +14,7 @@ from spark_lsp.text.language import language_of_path
 from spark_lsp.text.syntax_cache import SYNTAX_CACHE
 
 QUIET_S: Final = 5.0
-"""After a rejection nothing is shown on that line for so long."""
+"""Seconds without another offer on a line after a rejection."""
 MAX_DELETED_LINES: Final = 3
 """Of an edit that is not computed: a model that deletes more is more often wrong than right."""
 

@@ -1,4 +1,4 @@
-"""The source of missing imports: a name just written that one module of the workspace defines, and the file does not.
+"""The source of missing imports: a new name that one module of the workspace defines, and the file does not.
 
 The line goes to its sorted place. Pure but for the texts of the index; belongs on a worker thread.
 """

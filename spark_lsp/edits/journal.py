@@ -44,7 +44,7 @@ class _DocumentEdits:
     text: str
     edits: deque[JournalEdit] = field(default_factory=lambda: deque(maxlen=MAX_EDITS))
     states: deque[int] = field(default_factory=lambda: deque(maxlen=MAX_STATES))
-    """Hashes of the texts of before, to recognise an undo."""
+    """Hashes of earlier texts, to recognise an undo."""
     is_undone: bool = False
 
 

@@ -1,4 +1,4 @@
-"""What a next edit is, and why there is none: the values that sources give and the gate judges. Pure."""
+"""A next edit, or the reason why there is none: the values that sources return and the gate checks. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Every place of a Python file where an attribute of one class stands, as far as it is certain whose it is. Pure.
+"""Find every place in a Python file where an attribute of one class is used, if that is certain. Pure.
 
 Certain are the names of the class body, ``self.name`` in its methods and those of its subclasses in the file, and
 ``Class.name``. An object that came from elsewhere is left alone.

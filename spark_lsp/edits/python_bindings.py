@@ -1,4 +1,4 @@
-"""Every place of a Python file where one variable, function, class or import stands under its name. Pure.
+"""Find every place in a Python file where a variable, function, class or import is used by its name. Pure.
 
 A place is only given where the scopes leave no doubt; anything else makes the whole answer ``Unclear``.
 """

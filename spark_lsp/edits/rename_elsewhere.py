@@ -18,7 +18,7 @@ from spark_lsp.edits.renamed import Renamed
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
 MAX_FILES: Final = 60
-"""More take longer to be read than anyone waits for the next edit."""
+"""Files; more take longer to read than anyone waits for the next edit."""
 
 
 @dataclass(frozen=True, slots=True)

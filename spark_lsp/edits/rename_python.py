@@ -64,7 +64,7 @@ def _binding(source: Source, name: str, place: Span) -> Binding | Unclear:
 
 @lru_cache(maxsize=8)
 def python_source(text: str) -> Source | None:
-    """Read a Python text; None when it does not compile. Kept, for one text is asked about more than once."""
+    """Parse a Python text; None if it does not compile. Cached, because a text is parsed more than once."""
     syntax = parse(LANGUAGES["python"], text)
     return source_of(syntax) if syntax is not None else None
 

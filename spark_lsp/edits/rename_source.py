@@ -15,7 +15,7 @@ from spark_lsp.edits.renamed import Renamed, renamed
 from spark_lsp.text.edit import Edit, Span, apply_edits
 
 UNCERTAIN = Silence("uncertain")
-"""The last edit began a renaming, but which other places belong to it cannot be told for certain."""
+"""The last edit began a renaming, but its other places are not certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def rename_edits(situation: Situation) -> FoundRenames | Silence:
 
 
 def _next_edits(situation: Situation, renaming: Renamed, left: Iterable[Edit]) -> tuple[NextEdit, ...]:
-    """Return edits of the text of before as edits of the text now."""
+    """Return edits of the old text as edits of the current text."""
     growth = len(renaming.new) - len(renaming.old)
     title = f"Rename {renaming.old} to {renaming.new}"
     edits = []

@@ -9,7 +9,7 @@ from spark_lsp.text.edit import Span
 from spark_lsp.text.syntax import common_length
 
 MAX_EMPTY: Final = 4
-"""Bursts without a renaming after which no older ones are looked at: the user does something else by now."""
+"""Bursts without a renaming after which older ones are ignored: the user is doing something else."""
 MAX_CHANGED_CHARACTERS: Final = 200_000
 _TOKEN = re.compile(r"[^\W\d]\w*|\d\w*|\s+|[^\w\s]")
 
@@ -25,7 +25,7 @@ class Renamed:
 
 
 def renamed(texts_before: Iterable[str], now: str) -> Renamed | None:
-    """Return the renaming between a text of before and the text now; the longest that is still one counts."""
+    """Return the renaming between an old text and the current text; the longest possible one counts."""
     longest: Renamed | None = None
     empty = 0
     for before in texts_before:

@@ -1,4 +1,4 @@
-"""An engine that cannot be had: what needs it is refused with the reason, and everything else works."""
+"""An engine that is not available: requests are refused with the reason, and everything else works."""
 
 from collections.abc import AsyncGenerator, Sequence
 

@@ -1,4 +1,4 @@
-"""The engine protocol and its frozen values: what every model backend must honour, the fake included.
+"""The engine protocol and its frozen values, which every model backend implements, the fake included.
 
 A prompt travels as parts: special tokens by their text, and parts of plain text that are tokenised in isolation with
 special tokens off, so that file content can never inject one. Parts that stay equal between two requests cost nothing.
@@ -35,9 +35,9 @@ PromptPart = SpecialToken | TextPart
 COMPLETION_PRIORITY: Final = 0
 ACTION_PRIORITY: Final = 1
 TOOL_PRIORITY: Final = 2
-"""Of requests by other programs through the local endpoint; the editor never waits for them."""
+"""Priority of requests from other programs through the local endpoint; the editor never waits for them."""
 BACKGROUND_PRIORITY: Final = 3
-"""From here on nobody waits for the answer."""
+"""From this priority on, no user waits for the answer."""
 
 StopCause = Literal["end", "stop_token", "max_tokens", "deadline", "cancelled"]
 
@@ -186,7 +186,7 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Engine(Protocol):
-    """A model that can be asked for text. All methods belong to one event loop.
+    """A model that generates text. All methods belong to one event loop.
 
     Errors are those of ``errors.EngineError`` and ``errors.ModelError`` and no others; CancelledError passes untouched.
     """

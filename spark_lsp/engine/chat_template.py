@@ -1,4 +1,4 @@
-"""From a conversation to a prompt, by the model's own chat template (Jinja, from the GGUF file).
+"""Turn a conversation into a prompt with the model's own chat template (Jinja, from the GGUF file).
 
 The template is rendered with marks in place of what is said, so that no file and no instruction can speak to the
 model in the template's own special tokens. The template runs in Jinja's sandbox: it comes out of a downloaded file.
@@ -34,7 +34,7 @@ class Message:
 
 
 def prompt_of(model: ModelInfo, messages: Sequence[Message], opening: str) -> tuple[PromptPart, ...]:
-    """Return the prompt behind which the model goes on with ``opening`` as the beginning of its own answer.
+    """Return the prompt that the model continues, with ``opening`` as the beginning of its answer.
 
     Raises:
         ModelUnusable: the model has no template, or one that cannot be used.

@@ -332,7 +332,7 @@ def _ended(text: str, end: str) -> str:
 
 
 def _settled(parts: Sequence[PromptPart]) -> list[PromptPart]:
-    """Leave empty pieces out, and let no piece be stable behind a volatile one."""
+    """Drop empty parts, and make no part stable after a volatile one."""
     settled: list[PromptPart] = []
     stable = True
     for part in parts:

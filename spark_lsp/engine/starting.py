@@ -74,6 +74,6 @@ class SharedStart:
 
 
 def retrieve(task: "asyncio.Task[Any]") -> None:
-    """Take a task's exception, so that asyncio does not complain that nobody awaited it."""
+    """Retrieve a task's exception, so that asyncio does not warn that it was never awaited."""
     if not task.cancelled():
         task.exception()

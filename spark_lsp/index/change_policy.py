@@ -1,4 +1,4 @@
-"""What changes on disk mean for the index: which of them matter, and when updating files one by one is not enough."""
+"""Decide what changes on disk mean for the index: which of them matter, and when a full refresh is needed."""
 
 from collections.abc import Collection
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Takes files into the index: reads and parses what is not known yet, and writes it down in the cache.
+"""Take files into the index: read and parse unknown ones, and store them in the cache.
 
 Never publishes: a refresh or an update decides what of it counts.
 """

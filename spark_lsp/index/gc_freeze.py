@@ -1,4 +1,4 @@
-"""Keeps Python's garbage collector away from an index, which lives as long as its workspace is open.
+"""Keep Python's garbage collector away from an index, which lives as long as its workspace is open.
 
 Frees nothing itself and holds nothing.
 """

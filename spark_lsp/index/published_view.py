@@ -1,4 +1,4 @@
-"""The view of the index that everybody reads, and which of two updates of one file wins: the one begun later.
+"""The view of the index that all readers share; of two updates of one file, the one that began later wins.
 
 Views are immutable and read without a lock. Never reads the disk and never parses.
 """

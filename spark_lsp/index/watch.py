@@ -1,4 +1,4 @@
-"""Changes on disk for clients that report none: bursts of events become one set of paths.
+"""Watch the disk for clients that report no changes: bursts of events become one set of paths.
 
 Runs on threads of its own and never touches the index; the caller hands the paths over. Where watching is not possible
 it says so once and stays silent.
@@ -29,7 +29,7 @@ from watchdog.observers.api import BaseObserver
 from spark_lsp.index.change_policy import matters
 
 QUIET_S = 0.2  # a branch switch writes files for longer than this only with shorter pauses between them
-MAX_S = 2.0  # a build that never stops writing must not hold changes back for ever
+MAX_S = 2.0  # a build that never stops writing must not delay changes forever
 
 _EVENTS: list[type[FileSystemEvent]] = [
     *(FileCreatedEvent, FileModifiedEvent, FileClosedEvent, FileDeletedEvent, FileMovedEvent),

@@ -1,1 +1,1 @@
-"""From a model's text to what is shown, in five pure stages."""
+"""Five pure stages from a model's text to the text that is shown."""

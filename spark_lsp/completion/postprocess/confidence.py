@@ -1,4 +1,4 @@
-"""Decides how much of a text the model is sure of: the beginning whose chance of being right stays over a threshold.
+"""Keep the beginning of a text whose probability of being right stays above a threshold. Pure.
 
 The chance is the product of the tokens' probabilities; an unknown name counts as a token that is likely wrong.
 Pure: the same text and scores give the same end, however they were streamed.
@@ -21,7 +21,7 @@ EMBEDDED_THRESHOLD: Final = 0.2
 EMBEDDED_MODEL: Final = "spark-nano"
 
 UNKNOWN_NAME: Final = 0.5
-"""What a name that nobody knows multiplies the chance by."""
+"""Factor of the probability for an unknown name."""
 
 
 def usual_threshold(model_name: str) -> float:

@@ -92,7 +92,7 @@ def language_words(language: str) -> frozenset[str]:
 
 
 def unknown_names(cursor: CursorContext, text: str, is_known_name: IsKnownName) -> Iterator[int]:
-    """Yield where names end that nobody knows, as offsets of the text, in order.
+    """Yield the ends of unknown names, as offsets of the text, in order.
 
     Of a language whose own names are not listed here nothing is known, so nothing is doubted.
     """
@@ -122,7 +122,7 @@ def _stands_in(cursor: CursorContext, name: str) -> bool:
 
 
 def _binds(leaf: tree_sitter.Node) -> bool:
-    """Whether a name is made here rather than used, as far as the tree tells."""
+    """Whether a name is defined here rather than used, judged by the tree."""
     node = leaf
     for _ in range(3):
         parent = node.parent

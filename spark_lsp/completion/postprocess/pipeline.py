@@ -1,4 +1,4 @@
-"""From the model's output to what may be shown: trim, stable prefix, confidence, sanitize, in this order.
+"""Turn the model's output into the text that may be shown: trim, stable prefix, confidence, sanitize, in this order.
 
 A pure function of the text and its scores: the slices of the stream never matter, and the result for an unfinished
 text, if any, is a beginning of the result for every longer one.

@@ -1,1 +1,1 @@
-"""The engine process on this machine, from the client's side: found or started, asked, watched, stopped."""
+"""The client side of the engine process on this machine: find or start it, send requests, monitor it, stop it."""

@@ -1,4 +1,4 @@
-"""Whether llama-cpp-python is installed, which runs models on this machine, and how to install it.
+"""Find out whether llama-cpp-python, which runs models on this machine, is installed, and how to install it.
 
 It is an extra of the package: a remote endpoint needs none of it. Never imports it.
 """

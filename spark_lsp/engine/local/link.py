@@ -1,4 +1,4 @@
-"""One connection to an engine process: sends frames, and gives each answer to the caller that waits for it.
+"""One connection to an engine process: sends frames, and hands each answer to its caller.
 
 Knows nothing of processes and restarts; when the other side goes, everyone who waits is told once. While somebody
 waits it polls for signs of life now and then, and ends the connection where there are none.
@@ -34,7 +34,7 @@ async def connect(
     hang_timeout: HangTimeout = _HANG_TIMEOUT,
     on_end: "Callable[[Link], None] | None" = None,
 ) -> "Link | None":
-    """Reach an engine and wait until its model is loaded; None when nobody listens, or goes before it answers.
+    """Connect to an engine and wait until its model is loaded; None if none listens, or it leaves before it answers.
 
     A link that is ``hung`` has ended already: somebody listens there and never answers. ``on_end`` is called once when
     the connection has ended, whoever ended it.
@@ -146,7 +146,7 @@ class Link:
             self.forget(request_id)
 
     async def greet(self, token: str, *, observer: bool) -> bool:
-        """Say hello and wait for the welcome; False when the other side goes without a word.
+        """Send hello and wait for the welcome; False if the other side closes without one.
 
         Raises:
             ModelError, EngineError: the engine says why it cannot serve.

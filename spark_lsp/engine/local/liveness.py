@@ -1,4 +1,4 @@
-"""Decides when an engine process hangs, by its heartbeats while somebody waits for it. Pure.
+"""Decide whether an engine process hangs, by its heartbeats while a caller waits for it. Pure.
 
 Time counts in polls, and one poll counts for at most twice the usual interval. So a machine that slept or a client that
 was delayed does not make a process look hung: that takes several polls in a row.
@@ -12,7 +12,7 @@ from spark_lsp.engine.wire import frames
 
 @dataclass(frozen=True, slots=True)
 class HangTimeout:
-    """How long a process may send no heartbeat while somebody waits for it."""
+    """How long a process may send no heartbeat while a caller waits for it."""
 
     poll_s: float = 1.0
     """Time between two polls."""
@@ -25,7 +25,7 @@ class HangTimeout:
 
 
 class LivenessMonitor:
-    """The state of one process since somebody began to wait for it."""
+    """The state of one process since a caller began to wait for it."""
 
     def __init__(self, hang_timeout: HangTimeout) -> None:
         self._hang_timeout = hang_timeout

@@ -47,7 +47,7 @@ _MAX_SUSPECT_REQUESTS: Final = 64
 
 
 class LocalEngine:
-    """The local model behind ``engine.base.Engine``; see there for the methods. Belongs to one event loop."""
+    """The local model as an ``engine.base.Engine``; the methods are documented there. Belongs to one event loop."""
 
     def __init__(self, launch: EngineLaunch, hang_timeout: HangTimeout | None = None) -> None:
         """``hang_timeout`` says when a process counts as hung; the usual one unless given."""
@@ -66,7 +66,7 @@ class LocalEngine:
         """Prompts that were being answered when the process died, and when that was."""
 
     async def start(self) -> ModelInfo:
-        """Find or start the process, wait for the model, describe it."""
+        """Find or start the process, wait for the model, and return its description."""
         known = self.model
         if known is not None:
             return known

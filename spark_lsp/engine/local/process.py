@@ -1,4 +1,4 @@
-"""Starts, queries and stops engine processes, and describes a model file in a process of its own.
+"""Start, query and stop engine processes, and describe a model file in a separate process.
 
 Functions that block say so. Never imports llama_cpp and never waits without a limit.
 """
@@ -104,7 +104,7 @@ async def list_engines() -> list[EngineStatus]:
 
 
 async def query(endpoint: frames.Endpoint) -> EngineStatus | None:
-    """Ask one engine how it is without counting as a client; None when nobody answers."""
+    """Return the state of one engine without counting as a client; None if none answers."""
     link = await _observe(endpoint)
     if link is None:
         return None

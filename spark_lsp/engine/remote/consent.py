@@ -1,4 +1,4 @@
-"""The hosts to which this user allows code to be sent: asked once for each, and kept in a file of the user.
+"""The hosts to which this user allows code to be sent: one consent per host, in a file of the user.
 
 Hosts on this machine need no consent. A file that cannot be read counts as no consent.
 """

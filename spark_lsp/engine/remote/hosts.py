@@ -88,7 +88,7 @@ class Health:
     failures: int = 0
     rests_until: float = 0.0
     plain: bool = False
-    """Whether it refused fields that only some servers know, and is asked without them."""
+    """Whether it refused fields that only some servers know, so that requests omit them."""
     known: bool = field(default=False)
     """Whether it has ever answered."""
 

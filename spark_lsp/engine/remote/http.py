@@ -34,7 +34,7 @@ _MAX_MODEL_NAME_CHARS: Final = 256
 _MAX_CONTEXT_TOKENS: Final = 16 * 1024 * 1024
 
 _LOOKED_AT_BYTES: Final = 8192
-_MAX_RETRY_S: Final = 2.0  # an editor does not wait for what a server asks for beyond that
+_MAX_RETRY_S: Final = 2.0  # an editor does not wait longer than that, whatever a server requests
 _BACK_OFF_S: Final = 0.1
 _BUSY: Final = frozenset({429, 502, 503, 504})
 
@@ -44,7 +44,7 @@ for _name in ("httpx2", "httpcore2"):
 
 @dataclass(frozen=True, slots=True)
 class EndpointFailure:
-    """Why an endpoint did not answer. ``words`` go behind its host: "cannot be reached"."""
+    """Why an endpoint did not answer. ``words`` follow its host: "cannot be reached"."""
 
     words: str
     again_s: float | None = None
@@ -55,7 +55,7 @@ class EndpointFailure:
 
 
 class RemoteModelRow(msgspec.Struct, frozen=True):
-    """A model that an endpoint serves. Context lengths are vLLM's and llama.cpp's fields; 0 where none is told."""
+    """A model that an endpoint serves. Context lengths are vLLM's and llama.cpp's fields; 0 if not reported."""
 
     id: str
     max_model_len: int | None = None
@@ -213,7 +213,7 @@ async def _events(answer: httpx2.Response) -> AsyncGenerator[Event]:
 
 
 async def _beginning(answer: httpx2.Response) -> bytes:
-    """Return the beginning of an error's body, which is looked at and never told: it may repeat the prompt."""
+    """Return the beginning of an error's body, which is examined and never shown: it may repeat the prompt."""
     data = b""
     async with aclosing(answer.aiter_raw()) as pieces:
         async for piece in pieces:

@@ -1,4 +1,4 @@
-"""What is sent to a remote endpoint: a prompt's parts as one text, or as the messages of a conversation. Pure.
+"""Convert a prompt for a remote endpoint: its parts as one text, or as the messages of a conversation. Pure.
 
 A local prompt is made of token numbers, so no file can speak in special tokens. A remote one is a text that the server
 cuts into tokens itself, so whatever in a file is spelled like a special token is written with a gap.
@@ -23,7 +23,7 @@ CHAT_TEMPLATE: Final = (
     "{% endfor %}"
     f"{{% if add_generation_prompt %}}{MESSAGE}assistant\n{{% endif %}}"
 )
-"""Stands for the model's own template, which the server has: its marks are told apart again in ``as_messages``."""
+"""Replaces the model's own template, which the server has: ``as_messages`` recognises its marks."""
 
 _SPELLED: Final = tuple(
     dict.fromkeys(
@@ -87,7 +87,7 @@ def as_messages(parts: Sequence[PromptPart]) -> tuple[tuple[ChatMessage, ...], s
 
 
 def estimated_tokens(texts: Iterable[str]) -> list[int]:
-    """Return an estimate of each text's tokens: nobody but the server has its tokenizer.
+    """Return an estimate of each text's tokens, because only the server has its tokenizer.
 
     A word costs one token for each seven letters, a digit, a line's indent and any other sign one. Over this project's
     own sources that is 3 to 26 % more than the vocabularies of DeepSeek-Coder, StarCoder2 and Qwen2.5-Coder make of

@@ -1,4 +1,4 @@
-"""The engine of OpenAI-compatible endpoints: llama.cpp's server, vLLM, Ollama, LM Studio, one or several of them.
+"""The engine for OpenAI-compatible endpoints: llama.cpp's server, vLLM, Ollama, LM Studio, one or several of them.
 
 Sends nothing before the user has allowed each host. Uses the endpoint that the workspace prefers, and others while it
 fails; a request is repeated only if no text of its answer has arrived. Token counts are estimates, rather too high.
@@ -44,7 +44,7 @@ _MIN_COST_MS: Final = 0.005
 
 
 class RemoteEngine:
-    """Remote endpoints behind ``engine.base.Engine``; see there for the methods. Belongs to one event loop."""
+    """Remote endpoints as an ``engine.base.Engine``; the methods are documented there. Belongs to one event loop."""
 
     def __init__(self, launch: RemoteLaunch) -> None:
         self._launch = launch
@@ -232,7 +232,7 @@ class RemoteEngine:
                 )
 
     def _supersede(self, key: str) -> "asyncio.Queue[Event | EndpointFailure | None]":
-        """Return the queue of a new answer; an older one of the same key is told to end."""
+        """Return the queue of a new answer, and end an older one with the same key."""
         queue: asyncio.Queue[Event | EndpointFailure | None] = asyncio.Queue()
         if key:
             older = self._by_key.get(key)

@@ -56,7 +56,7 @@ class _Event(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of a stream. ``finish`` says why the answer ends, "" while it goes on."""
+    """One event of a stream. ``finish`` is the reason for the end, "" while the answer continues."""
 
     text: str = ""
     finish: str = ""
@@ -100,7 +100,7 @@ def read_body(data: bytes) -> Event:
 
 
 class EventLines:
-    """Cuts bytes into lines, ``max_lines`` at most; what is left at the end of a stream is half a frame."""
+    """Splits bytes into lines, ``max_lines`` at most; an incomplete line at the end of a stream is half a frame."""
 
     def __init__(self, max_lines: int = 100_000) -> None:
         self._left = max_lines

@@ -1,1 +1,1 @@
-"""What client and engine process say to each other: frames and prompt parts. Never imports llama.cpp."""
+"""What client and engine process exchange: frames and prompt parts. Never imports llama.cpp."""

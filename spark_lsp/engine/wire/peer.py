@@ -1,4 +1,4 @@
-"""Who is at the other end of a local socket: the system says it, so no peer can claim to be someone else."""
+"""Identify the user at the other end of a local socket by the operating system, so that no peer can pretend."""
 
 import os
 import socket

@@ -1,1 +1,1 @@
-"""What one file holds: symbols, words, imports, windows of lines. Never looks at a second file."""
+"""The facts of one file: symbols, words, imports, windows of lines. Never reads a second file."""

@@ -1,4 +1,4 @@
-"""File facts: the symbols and words of one content, how they are found and how they are stored.
+"""File facts: the symbols and words of one content, how they are extracted and how they are stored.
 
 Pure but for ``scan_file``, which reads files. Never fails because of a file: what cannot be read has a reason.
 """

@@ -1,4 +1,4 @@
-"""Which files an import names: by path conventions of each language, asked of the set of indexed files. Pure.
+"""Resolve imports to indexed files by the path conventions of each language. Pure.
 
 A module that no indexed file answers to resolves to nothing; third-party packages are not guessed at. Names alone are
 asked for, so no build file is read: a package of a monorepo is found where such packages are by custom.

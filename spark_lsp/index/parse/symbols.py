@@ -1,4 +1,4 @@
-"""What one text defines, uses and imports: a pure function over its syntax, driven by ``text/queries``.
+"""Extract what a text defines, uses and imports from its syntax tree, with the queries in ``text/queries``. Pure.
 
 Never reads files and never fails: broken code yields what still parses, a text of no known language yields nothing.
 """
@@ -107,7 +107,7 @@ class _FoundDefinition(msgspec.Struct, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class _QueryPlan:
-    """What is known of a language's query: its first pattern about imports, the first about comments, and words."""
+    """Facts about a language's query: its first pattern for imports, its first for comments, and words."""
 
     asked: tree_sitter.Query | None
     imports_from: int

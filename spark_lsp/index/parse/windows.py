@@ -1,4 +1,4 @@
-"""Which words a text holds: how often its code uses each, and which stand near one another, in windows of twenty lines.
+"""Count the words of a text's code, and list the words of each window of twenty lines. Pure.
 
 Pure. The windows of all files together tell which definitions occur where the words at the cursor occur (``rank.py``).
 """

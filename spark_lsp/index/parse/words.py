@@ -1,4 +1,4 @@
-"""Numbers the words of texts, many texts at once, without an object of Python for each place where one stands.
+"""Number the words of many texts at once, without a Python object for each occurrence.
 
 Pure. Words are identified by a 64-bit hash: two of one batch that share it are less likely than a fault of
 the memory, and would then count as one.

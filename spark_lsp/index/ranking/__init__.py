@@ -1,1 +1,1 @@
-"""Which definitions and lines matter at a cursor: names, imports, history, distance."""
+"""Rank the definitions and lines that matter at a cursor: by names, imports, history and distance."""

@@ -1,4 +1,4 @@
-"""Which names stand in windows together with given words: sums over the tables of ``postings.py``. Pure.
+"""Find the names that share windows with given words: sums over the tables of ``postings.py``. Pure.
 
 Costs what the given words cost, never what the workspace holds.
 """

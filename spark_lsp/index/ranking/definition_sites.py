@@ -1,4 +1,4 @@
-"""Where the names near a cursor are defined: files that hold many of them, and places in those files beside one. Pure.
+"""Find the definition sites of names near a cursor: files with many of them, and neighbouring definitions. Pure.
 
 The next definition is often needed from a file that defines the neighbours of the cursor, near one of them.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from spark_lsp.index.storage.view import IndexView
 
-MAX_SITES = 4  # a name with more tells nothing about where its neighbours are defined
+MAX_SITES = 4  # a name with more definitions says nothing about its neighbours' definition sites
 DECAY_WORDS = 12
 DECAY_CHARACTERS = 600  # some twenty lines: how far a neighbour's nearness reaches within a file
 

@@ -1,4 +1,4 @@
-"""The graph of files, an edge from a file to each file that defines what it uses, and rank that spreads along it.
+"""The graph of files, with an edge from a file to each file that defines a name it uses, and the rank along it.
 
 Personalised PageRank by forward push (Andersen, Chung, Lang, 2006): it looks only at files that rank reaches, so a
 start costs the same in a workspace of ten and of ten thousand files. Edges are made when first walked and kept while
@@ -18,10 +18,10 @@ RESTART = 0.15
 MIN_REST = 1e-4  # rank that a file passes on only when it holds more of it, for each of its edges
 MAX_PUSHES = 400  # files that pass rank on: bounds the time of a start
 IMPORT_FACTOR = 3.0  # an edge that an import resolves weighs more than one of the same name alone
-MANY_PLACES = 4  # a name that more files define tells nothing
+MANY_PLACES = 4  # a name that more files define says nothing
 NAMES_PER_FILE = 400  # the most used; a file that uses more is data or generated
 FILES_KEPT = 20_000
-STARTS = 8  # files looked at lately from which rank spreads, besides the open ones
+STARTS = 8  # recently viewed files from which rank spreads, besides the open ones
 
 
 class FileGraph:

@@ -1,4 +1,4 @@
-"""Which files of a view a file sees through its imports, remembered while both stay as they are."""
+"""Find the files that a file of a view imports, cached while both are unchanged."""
 
 from collections import OrderedDict
 from collections.abc import Sequence

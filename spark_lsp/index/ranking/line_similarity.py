@@ -1,4 +1,4 @@
-"""Which lines of other files are most like the lines before a cursor, by the tables of ``postings.py``.
+"""Find the lines of other files that are most similar to the lines before a cursor, by ``postings.py``'s tables.
 
 Code that uses the same names elsewhere often shows what comes next here. The tables find windows of twenty lines that
 share rare words; the text then shows where in them the likeness ends. Pure. Costs what the given words
@@ -33,7 +33,7 @@ class SimilarWindow(NamedTuple):
 
 
 def weigh_words(postings: Postings, near: Iterable[str]) -> dict[str, float]:
-    """Return the weight of each word that tells something, by its rarity; ``near`` comes the nearest first."""
+    """Return the weight of each significant word, by its rarity; ``near`` is sorted by distance, nearest first."""
     window_count = len(postings.window_file)
     common = max(COMMON_AT_LEAST, COMMON_SHARE * window_count)
     weights: dict[str, float] = {}
@@ -71,7 +71,7 @@ def similar_windows(postings: Postings, weights: Mapping[str, float], path: str,
 
 
 def likeness_end(lines: Sequence[str], window: int, weights: Mapping[str, float]) -> tuple[int, float]:
-    """Return behind which line of a file the likeness ends, and the share of the words' weight in the lines before it.
+    """Return the last line of the similar part of a file, and the share of the words' weight in the lines before it.
 
     Looks at the window and the lines that touch it. Of equal places the last one counts, so that all that is similar
     stands before it.

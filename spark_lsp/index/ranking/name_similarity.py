@@ -1,4 +1,4 @@
-"""What a name gains by how its own file uses it, and by the words it is put together from. Pure.
+"""Score a name by its use in its own file, and by the words that it consists of. Pure.
 
 A name that stands a few lines away is likelier to come next than one that stands in the same file. Of the parts that
 names share (``parse_reply`` and ``ReplyParser`` share two) rare ones count more, by the names that are compared, so

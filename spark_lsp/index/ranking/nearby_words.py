@@ -1,4 +1,4 @@
-"""The words around a cursor and their distance from it, found block by block; blocks are cached.
+"""Find the words around a cursor and their distance from it, block by block; blocks are cached.
 
 Works on words and not on syntax: code that is being typed is broken half of the time. Pure but for the memory.
 """
@@ -10,9 +10,9 @@ from functools import lru_cache
 
 from spark_lsp.index.parse.windows import WINDOW_LINES, WORD
 
-LINES_AFTER = 5  # the code below tells where the code at the cursor leads
+LINES_AFTER = 5  # the code below shows where the code at the cursor leads
 BLOCK_LINES = 40
-BLOCKS_EACH_WAY = 50  # 2,000 lines; what is farther tells little, and a file may have a million lines
+BLOCKS_EACH_WAY = 50  # 2,000 lines; words further away say little, and a file may have a million lines
 FAR = 20_000
 WORDS_A_LINE = 8  # so that places by lines compare with places by words
 
@@ -87,7 +87,7 @@ def _words_of(piece: str) -> tuple[str, ...]:
 
 
 def _blocks_back(text: str, end: int) -> list[str]:
-    """Cut the text before into blocks whose edges are at the same lines for every cursor."""
+    """Split the text before the cursor into blocks whose edges are at the same lines for every cursor."""
     pieces = []
     lines = text.count("\n", 0, end) % BLOCK_LINES or BLOCK_LINES
     for _ in range(BLOCKS_EACH_WAY):
@@ -114,7 +114,7 @@ def _blocks_on(text: str, start: int) -> list[str]:
 
 
 def _lines_back(text: str, offset: int, lines: int) -> int:
-    """Return the start of the line so many lines back."""
+    """Return the start of the line a number of lines back."""
     for _ in range(lines):
         offset = text.rfind("\n", 0, offset)
         if offset < 0:

@@ -1,4 +1,4 @@
-"""Which definitions of other files the code at the cursor will need: a pure function over a view.
+"""Rank the definitions of other files that the code at the cursor will need, by a pure function over a view.
 
 The score of a name adds up what docs/evaluation.md found to matter: that it stands where the words near the cursor
 stand, that the file uses it and how near, that files beside this one use it, that its parts are parts of names nearby,
@@ -164,7 +164,7 @@ def rank_definitions(
 
 
 def _lifted(ranked: Sequence[_Placed]) -> frozenset[int]:
-    """Return the places that would stand behind a later one, had their file not changed together with this one."""
+    """Return the places that would come after a later one if their file had not changed together with this one."""
     lifted = set()
     first: tuple[float, str, int] | None = None
     for place in range(len(ranked) - 1, -1, -1):

@@ -1,4 +1,4 @@
-"""What the user has just edited and looked at: two short rings. Holds paths and spans, never text; reads no clock."""
+"""The user's recent edits and views in two short rings. Has paths and spans, never text; reads no clock."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class Recent:
             del self._views[next(iter(self._views))]
 
     def paths(self) -> tuple[str, ...]:
-        """Return the files edited or looked at, the newest first."""
+        """Return the recently edited or viewed files, the newest first."""
         return tuple(reversed(self._views))
 
     def edits(self) -> tuple[RecentEdit, ...]:

@@ -1,1 +1,1 @@
-"""Which files a workspace has: folders, ignore rules, secrets, git and its history."""
+"""Find the files of a workspace: folders, ignore rules, secrets, git and its history."""

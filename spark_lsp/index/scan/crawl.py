@@ -1,4 +1,4 @@
-"""The only walker of folders: which files of a workspace are source, and their text.
+"""Walk the folders of a workspace and return its source files and their text. No other module walks folders.
 
 Every file left out is counted under a reason. Never enters ignored or vendored folders, never follows a link out of the
 workspace, never fails because a file vanished or may not be read. Only an unusable root raises.

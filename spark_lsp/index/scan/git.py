@@ -1,4 +1,4 @@
-"""Runs git for its history: which files the last commits changed, and where HEAD is.
+"""Run git for its history: which files the last commits changed, and the position of HEAD.
 
 The repository comes from whoever wrote it, so nothing in its configuration may run a program or reach a network: see
 docs/decisions/ranking.md. Never raises and never says anything: what cannot be read is nothing.
@@ -17,7 +17,7 @@ COMMITS = 1_000
 LIMIT_S = 10.0  # it takes some 0.02 s here; a repository of very many files on a cold disk takes seconds
 MAX_BYTES = 4_000_000  # a thousand commits like those of this repository print a sixteenth of that
 
-_MARK: Final = b"\x01"  # for a commit; nobody names a file so
+_MARK: Final = b"\x01"  # the mark of a commit; no file has such a name
 _SETTINGS: Final = ("log.showSignature=false", "log.showRoot=false")
 """A first commit, and where a shallow clone ends, is no change."""
 _LOG = (
@@ -27,7 +27,7 @@ _LOG = (
 
 
 def head_of(root: Path) -> tuple[str, ...]:
-    """Return what tells one position of HEAD from another, from a few small files; empty without a repository."""
+    """Return a value that identifies the position of HEAD, from a few small files; empty without a repository."""
     folder = _repository_folder(root)
     head = _small_text(folder, "HEAD") if folder else ""
     if folder is None or not head:
@@ -64,7 +64,7 @@ def changed_files(
 
 
 def _commits(raw: bytes) -> Iterator[list[str]]:
-    """Take apart what git prints: a mark, and on a line of its own the names, each with a NUL behind it."""
+    """Split git's output: a mark, and on a line of its own the names, each followed by a NUL."""
     for commit in raw.split(_MARK + b"\0")[1:]:
         yield [name.decode("utf-8", "replace") for name in commit.removeprefix(b"\n").split(b"\0") if name]
 

@@ -1,4 +1,4 @@
-"""The patterns of ignore files, matched as git's ``dir.c`` and ``wildmatch.c`` match them. Pure; works on bytes.
+"""Match the patterns of ignore files as git's ``dir.c`` and ``wildmatch.c`` do. Pure; works on bytes.
 
 Patterns come from whoever wrote the repository, so matching takes time in proportion to pattern and path: each part
 between two stars is matched at its first place and never again, which ``re`` does in atomic groups.
@@ -36,7 +36,7 @@ _CLASSES: Final[Mapping[bytes, Callable[[int], bool]]] = {
 
 
 class TooManyPatternsError(ValueError):
-    """An ignore file holds more patterns than are looked at."""
+    """An ignore file has more patterns than the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _pattern(line: bytes, number: int, *, ignores_case: bool) -> Pattern | None:
 
 
 def _trimmed(line: bytes) -> bytes:
-    """Cut blanks at the end, but those behind a backslash."""
+    """Remove blanks at the end, except those after a backslash."""
     end, at = None, 0
     while at < len(line):
         if line[at : at + 1] == b" ":
@@ -179,7 +179,7 @@ def _trimmed(line: bytes) -> bytes:
 
 _NAME_GAP: Final = b"[^/]*?"  # a star
 _ANY_GAP: Final = b".*?"  # two stars, and a star where no slash can be
-_FOLDERS_GAP: Final = b"(?:[^/]*/)*?"  # two stars and the slash behind them
+_FOLDERS_GAP: Final = b"(?:[^/]*/)*?"  # two stars and the slash after them
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +262,7 @@ def _parts(text: bytes, *, is_path: bool) -> Iterator[_Gap | bytes | None]:
 
 
 def _stars(text: bytes, start: int, end: int, *, is_path: bool) -> tuple[_Gap, int]:
-    """Return the gap of some stars, and where the pattern goes on."""
+    """Return the gap for some stars, and the rest of the pattern."""
     if not is_path:
         return _Gap(_ANY_GAP, is_wide=True), end
     begins = start == 0 or text[start - 1 : start] == b"/"

@@ -1,4 +1,4 @@
-"""Which files of a workspace often change together, by its git history. Holds paths, never content.
+"""Find the files of a workspace that often change together, from its git history. Has paths, never content.
 
 Read once in the background and again when HEAD has moved; what is read is immutable. Without a repository, or where it
 cannot be read, nothing changes together. Never names a file that the index does not hold.
@@ -60,7 +60,7 @@ def co_changes(commits: Iterable[Iterable[str]]) -> CoChanges:
 
 
 class History:
-    """Holds what is known of the history. ``view`` is for any thread, ``refresh`` for worker threads."""
+    """The known history. ``view`` is for any thread, ``refresh`` for worker threads."""
 
     def __init__(self, root: Path) -> None:
         """Prepare; nothing is read before ``refresh``."""

@@ -1,4 +1,4 @@
-"""Which paths may be indexed, by their names alone: ignore files, the user's globs, vendored, generated, secret.
+"""Decide by names alone which paths may be indexed: ignore files, the user's globs, vendored, generated, secret.
 
 Never opens a file other than the ignore files themselves. What a path's contents forbid is told by ``secrets.py`` and
 ``crawl.py``.

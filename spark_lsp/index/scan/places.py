@@ -1,4 +1,4 @@
-"""Where a file is in a workspace, however links name the two."""
+"""Find the path of a file in a workspace, whatever links lead to either."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +23,7 @@ def shown_path(root: Path | None, path: Path) -> str:
 
 @lru_cache(maxsize=4_096)
 def _resolved(path: Path) -> Path:
-    """Follow links, once for each path: this is asked at every key."""
+    """Resolve links, once for each path, because every key needs the result."""
     try:
         return path.resolve()
     except (OSError, RuntimeError):

@@ -8,7 +8,7 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def read_bytes(path: str, max_bytes: int, *, follows_links: bool = True) -> bytes | None:
-    """Read up to one byte more than allowed; None for what is no regular file (a pipe would block for ever).
+    """Read up to one byte more than allowed; None if it is no regular file (a pipe would block forever).
 
     Raises:
         OSError, ValueError: there is no such file, it may not be read, or it is a link that is not followed.

@@ -1,4 +1,4 @@
-"""Which files may not leave the machine: those that ignore rules leave out and those that look like secrets.
+"""Decide which files may not leave the machine: ignored files and those that look like secrets.
 
 Asks for a path and for what it links to. An answer is kept for some seconds, since each key asks; the rules are read
 from disk and may change.
@@ -29,7 +29,7 @@ class PrivateFiles:
         self._kept: dict[Path, tuple[float, bool]] = {}
 
     def holds(self, path: Path) -> bool:
-        """Whether a file stays here; one that cannot be looked at does."""
+        """Whether a file must stay on the machine; true if it cannot be examined."""
         now = self._now()
         kept = self._kept.get(path)
         if kept and now - kept[0] < KEPT_S:

@@ -1,4 +1,4 @@
-"""Where git keeps a repository, and what the user told git to ignore besides the repository's own files.
+"""Find git's folder of a repository, and the user's ignore rules besides the repository's own files.
 
 Reads git's files with a limit, and asks git itself for the user's settings: from a folder without a repository, so that
 a repository's configuration is never used to start anything.
@@ -18,7 +18,7 @@ from spark_lsp.index.scan.plain_file import read_bytes, read_small_text
 
 SMALL_BYTES: Final = 4_096  # what HEAD, a ref or the name of a git folder may hold
 MAX_CONFIG_BYTES: Final = 200_000
-LIMIT_S: Final = 3.0  # it takes a few milliseconds; a configuration on a dead network drive takes for ever
+LIMIT_S: Final = 3.0  # it takes a few milliseconds; a configuration on a dead network drive blocks forever
 
 GIT_ENVIRONMENT: Final[Mapping[str, str]] = {
     "GIT_ALLOW_PROTOCOL": "none",  # what a partial clone lacks is never fetched; wins over protocol.*.allow
@@ -98,7 +98,7 @@ def _expanded(named: str, root: Path) -> Path | None:
 
 
 def _home_key() -> tuple[object, ...]:
-    """Return what the user's settings depend on, so that they are asked for once."""
+    """Return what the user's settings depend on, so that they are read once."""
     home = os.environ.get("HOME", "")
     base = os.environ.get("XDG_CONFIG_HOME") or f"{home}/.config"
     return home, base, _modified_ns(Path(home, ".gitconfig")), _modified_ns(Path(base, "git", "config"))

@@ -1,4 +1,4 @@
-"""Runs git on a repository that somebody else wrote, and returns what it prints, within limits of time and size.
+"""Run git on an untrusted repository, and return its output, within limits of time and size.
 
 Nothing in the repository's configuration may run a program or reach a network: see docs/decisions/ranking.md. Never
 raises: what cannot be read is nothing.
@@ -24,7 +24,7 @@ Started = Callable[["subprocess.Popen[bytes]"], None]
 
 @dataclass(frozen=True, slots=True)
 class GitOutput:
-    """What git printed; ``is_cut`` when that was more than was asked for, and the rest is left out."""
+    """Git's output; ``is_cut`` if it was longer than the limit and the rest is missing."""
 
     raw: bytes = b""
     is_cut: bool = False

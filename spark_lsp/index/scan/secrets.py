@@ -1,4 +1,4 @@
-"""Names of files that secrets are kept in, and a fast search for the shapes of secrets in many texts at once.
+"""Names of files that usually contain secrets, and a fast search for the shapes of secrets in many texts at once.
 
 Such files never enter index, prompt or cache. The shapes are in ``spark_lsp/secret_text.py``.
 """

@@ -1,4 +1,4 @@
-"""Texts of indexed files: the latest in memory up to a bound, the others read again when asked for.
+"""Texts of indexed files: the latest in memory up to a limit, the others read again on demand.
 
 Never hands out a text that differs from the one that was indexed: spans into it would be wrong.
 """

@@ -1,4 +1,4 @@
-"""Which files a repository tracks although a pattern ignores them: for git these are files like any other.
+"""Find the files that a repository tracks although a pattern ignores them; git treats them like any other file.
 
 Asks git itself, with nothing of the repository's configuration in effect that could start a program. Never raises: what
 cannot be read is nothing, and the patterns alone decide then.

@@ -1,1 +1,1 @@
-"""How an index is kept: the symbol cache on disk, tables, postings and the view that readers hold."""
+"""Storage of an index: the symbol cache on disk, tables, postings and the view that readers share."""

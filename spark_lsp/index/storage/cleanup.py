@@ -1,4 +1,4 @@
-"""Index files that nobody has opened for long go, so that workspaces which are gone leave nothing behind.
+"""Delete index files that nobody has opened for long, so that deleted workspaces leave nothing behind.
 
 Reads names and times, never a file; what cannot be removed stays. Never touches another folder.
 """

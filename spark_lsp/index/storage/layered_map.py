@@ -1,4 +1,4 @@
-"""A mapping that is cheap to change and safe to share: a large base that nobody touches and a small layer above it.
+"""A mapping that is cheap to change and safe to share: a large immutable base and a small layer above it.
 
 An update copies the small layer alone: one edited file costs the same in a workspace of ten and of ten thousand files.
 """

@@ -1,4 +1,4 @@
-"""Tables of arrays in one file, read back by mapping it into memory: no parsing, no copies, pages shared by windows.
+"""Tables of arrays in one memory-mapped file: no parsing, no copies, pages shared by windows.
 
 Writes any frozen dataclass of arrays, names and numbers. A file is written under another name first and never changed
 afterwards; one that is cut short, damaged or made by other code is refused.
@@ -87,7 +87,7 @@ class _TreeWriter:
 
 
 def write(path: Path, table: Any, *, maker: str) -> None:
-    """Write a table; ``maker`` names the version of the code that ``read`` has to be of too.
+    """Write a table; ``maker`` is the version of the code, which ``read`` requires too.
 
     Raises:
         OSError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""Who uses which word, and which definitions stand in which windows: flat arrays over the whole workspace.
+"""Record which files use which word, and which definitions are in which windows: flat arrays over the workspace.
 
 Immutable. Built at once in the background after a refresh; between builds ``view.py`` overlays changed files.
 All that ranking sums is a slice of an array here: a keystroke costs what the cursor's words cost, not the workspace.

@@ -1,4 +1,4 @@
-"""What a refresh of the index did: the answer of the ``index`` command."""
+"""The report of an index refresh, which the ``index`` command prints."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

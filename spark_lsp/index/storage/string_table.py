@@ -1,4 +1,4 @@
-"""Many names in little memory: one block of bytes in place of a hundred thousand strings and a dictionary of them.
+"""Store many names in little memory: one block of bytes instead of a hundred thousand strings and a dictionary.
 
 Immutable. The block may be a file mapped into memory. A name is found by halving, and those asked for are remembered.
 """

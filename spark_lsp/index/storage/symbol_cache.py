@@ -1,4 +1,4 @@
-"""Symbols kept between sessions in one SQLite file per workspace, found by content hash. Two processes may share it.
+"""Keep symbols between sessions in one SQLite file per workspace, by content hash. Two processes may share it.
 
 Never the only copy of anything: whatever goes wrong here costs a parse and at most one message, never an answer.
 It holds names, spans and words of indexed files, so the file is the user's alone.

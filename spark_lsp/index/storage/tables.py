@@ -1,4 +1,4 @@
-"""What is known of all files at one moment, as flat arrays: which files there are, what they define, who uses what.
+"""The facts of all files at one moment as flat arrays: the files, their definitions, and the uses of each word.
 
 Immutable. Built from file facts in one go, in a worker process where there is one; ``view.py`` overlays changed files.
 """

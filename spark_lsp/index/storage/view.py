@@ -1,4 +1,4 @@
-"""What is known of the workspace at one moment: immutable, shared by requests without locks.
+"""The facts of the workspace at one moment: immutable, shared by requests without locks.
 
 A view is the tables of the last full build (``tables.py``) overlaid with the files changed since.
 """
@@ -46,7 +46,7 @@ class FileEntry:
 
     @property
     def symbols(self) -> FileSymbols:
-        """What the file defines, uses and imports; fetched when asked for, a tenth of a millisecond at worst."""
+        """What the file defines, uses and imports; fetched on demand, which takes a tenth of a millisecond at worst."""
         return self.facts().symbols
 
     @property
@@ -69,7 +69,7 @@ class FileEntry:
 
 
 class DefinitionPlaces(Sequence[DefinitionPlace]):
-    """The places that define one name, in order of path and start; a definition is made when it is asked for."""
+    """The places that define one name, in order of path and start; a definition is created on demand."""
 
     __slots__ = ("_fresh", "_name", "_own", "_tables")
 

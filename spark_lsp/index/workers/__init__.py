@@ -1,1 +1,1 @@
-"""Parsing many files: reader, worker processes and the entries they return."""
+"""Parse many files: the reader, worker processes and the entries they return."""

@@ -1,4 +1,4 @@
-"""Makes the entries of files: from a row of the cache, from what a worker found, from the text in an editor.
+"""Create the entries of files: from a row of the cache, from a worker's result, from the text in an editor.
 
 An entry loads its facts and its text on demand and holds neither where a file does.
 """

@@ -1,4 +1,4 @@
-"""The worker processes of one index, from outside: started when there is work, ended when there is none.
+"""Manage the worker processes of one index: started when there is work, ended when there is none.
 
 Jobs go to whichever process is free, urgent ones first. A process that dies costs its job and nothing else. When this
 process ends, however it ends, its workers see their input close and end too.
@@ -37,7 +37,7 @@ class Workers:
     """A few processes. Calls may come from any thread and never block."""
 
     def __init__(self, count: int = 0, *, idle_s: float = IDLE_S) -> None:
-        """Prepare; ``count`` 0 takes one for each core but one. ``idle_s`` is how long a process waits for work."""
+        """Prepare the pool; ``count`` 0 means one process per core but one; an idle process ends after ``idle_s``."""
         self.count = count or max(1, min(MAX_WORKERS, len(os.sched_getaffinity(0)) - 1 if _HAS_AFFINITY else 1))
         self._idle_s = idle_s
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""Reads and parses many files: in worker processes, slice by slice, or here where there are none or few.
+"""Read and parse many files: in worker processes, slice by slice, or in this process if there are none or few.
 
 Yields what was found in whatever order it comes. A file that kills its worker is taken as text without symbols.
 """
@@ -20,7 +20,7 @@ from spark_lsp.text.snapshot import content_hash
 SLICE_FILES = 32
 SLICE_BYTES = 200_000  # some thirty milliseconds of parsing: short enough to stop, long enough to be worth the way
 WORTH_A_WORKER_BYTES = 300_000  # starting one takes as long as parsing this here
-SLICES_AHEAD = 2  # for each worker, so that it never waits for us
+SLICES_AHEAD = 2  # slices for each worker, so that it never waits for this process
 
 
 @dataclass(frozen=True, slots=True)

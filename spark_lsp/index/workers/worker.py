@@ -196,7 +196,7 @@ def main() -> None:
         count += 1
         if count % JOBS_PER_COLLECTION == 0:
             gc.collect()
-    os._exit(0)  # nothing is left to tidy up, and nobody to write to
+    os._exit(0)  # nothing needs cleaning up, and no client reads any more
 
 
 def limit_job(cpu_s: float = JOB_CPU_LIMIT_S) -> None:
