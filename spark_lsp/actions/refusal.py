@@ -3,8 +3,13 @@
 Code compares the code and never parses the sentence.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from functools import wraps
+from typing import Final, Literal, ParamSpec, TypeVar, get_args
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 RefusalCode = Literal[
     "assignment",
@@ -47,3 +52,16 @@ TOO_DEEP: Final = Refusal("unreadable", "The code is nested too deeply.")
 STILL_INDEXING: Final = Refusal(
     "indexing", "The workspace is still being indexed, so calls may be missing; choose it again when indexing is done."
 )
+
+
+def refuses_too_deep(compute: Callable[Parameters, Result]) -> Callable[Parameters, Result | Refusal]:
+    """Return a function that refuses code whose nesting exceeds Python's recursion limit."""
+
+    @wraps(compute)
+    def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result | Refusal:
+        try:
+            return compute(*args, **kwargs)
+        except RecursionError:
+            return TOO_DEEP
+
+    return guarded

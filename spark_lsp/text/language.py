@@ -4,6 +4,7 @@ To add a language, add a row here and a query file in ``text/queries``; a test w
 plain text and still work, by lines.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +12,7 @@ from importlib import import_module
 from importlib.resources import files
 from os.path import splitext
 from pathlib import PurePath
-from typing import Literal
+from typing import Literal, get_args
 
 import tree_sitter
 
@@ -122,19 +123,36 @@ def grammar(language: Language) -> tree_sitter.Language:
     return tree_sitter.Language(getattr(import_module(module), function)())
 
 
+Section = Literal["definitions", "references", "imports", "scopes", "comments"]
+_INHERITS = re.compile(r"^; inherits: (\w+)$", re.MULTILINE)
+
+
 @cache
 def query_source(language: Language) -> str:
-    """Return the text of the language's query file; empty when it has none."""
-    resource = files("spark_lsp.text") / "queries" / f"{language.query}.scm"
-    return resource.read_text("utf-8") if resource.is_file() else ""
+    """Return the language's query file, each section behind that of the file it inherits; empty when it has none."""
+    return _query_text(language.query)
 
 
-Section = Literal["definitions", "references", "imports", "scopes", "comments"]
+def _query_text(name: str) -> str:
+    resource = files("spark_lsp.text") / "queries" / f"{name}.scm"
+    text = resource.read_text("utf-8") if resource.is_file() else ""
+    inherited = _INHERITS.search(text)
+    if inherited is None:
+        return text
+    texts = (_query_text(inherited[1]), text)
+    return "\n".join(
+        f";; {section}\n" + "\n".join(_section(text, section).strip("\n") for text in texts) + "\n"
+        for section in get_args(Section)
+    )
+
+
+def _section(text: str, section: str) -> str:
+    """Return a section of a query file; it begins at ``;; section``."""
+    return text.partition(f";; {section}\n")[2].partition("\n;; ")[0]
 
 
 @cache
 def query(language: Language, *sections: Section) -> tree_sitter.Query | None:
-    """Compile sections of a language's query file (each begins at ``;; section``) as one query, once per process."""
-    parts = [query_source(language).partition(f";; {section}\n")[2].partition("\n;; ")[0] for section in sections]
-    source = "\n".join(parts)
+    """Compile sections of a language's query file as one query, once per process."""
+    source = "\n".join(_section(query_source(language), section) for section in sections)
     return tree_sitter.Query(grammar(language), source) if source.strip() else None

@@ -55,7 +55,7 @@ def type_names(module: Module) -> Iterator[str]:
     for statement in module.tree.body:
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if re.fullmatch(r"[A-Z]+[a-z]\w*", name):
-                if not (isinstance(value, ast.Call) and ast.unparse(value.func).endswith("TypeVar")):
+                if not (isinstance(value, ast.Call) and ast.unparse(value.func) in {"TypeVar", "ParamSpec"}):
                     yield name
 
 

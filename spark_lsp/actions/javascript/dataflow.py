@@ -11,7 +11,7 @@ from tree_sitter import Node
 
 from spark_lsp.actions.javascript.flow import ancestors, loops_around
 from spark_lsp.actions.javascript.piece import Piece
-from spark_lsp.actions.javascript.scopes import HOISTED, Binding, Scope, Use
+from spark_lsp.actions.javascript.scopes import HOISTED, Binding, Scope, Use, is_within
 from spark_lsp.actions.refusal import Refusal
 
 
@@ -151,12 +151,8 @@ def _is_read_later(piece: Piece, binding: Binding, body: Scope) -> bool:
     inside = [use for use in binding.uses if use.reads and piece.holds(use.node)]
     if any(_starts_inside(binding.scope.node, loop) for loop in loops):
         loops = [loop for loop in loops if not _starts_inside(binding.scope.node, loop)]
-    again = any(_is_within(use.node, loop) for loop in loops for use in (*outside, *inside))
+    again = any(is_within(use.node, loop) for loop in loops for use in (*outside, *inside))
     return again or any(use.node.start_byte >= piece.end for use in outside)
-
-
-def _is_within(node: Node, around: Node) -> bool:
-    return around.start_byte <= node.start_byte and node.end_byte <= around.end_byte
 
 
 def _starts_inside(scope: Node, loop: Node) -> bool:
@@ -191,4 +187,4 @@ def _is_set_first(piece: Piece, binding: Binding) -> bool:
     value = own.child_by_field_name("value") or own.child_by_field_name("right")
     if not is_first or statement is None or all(statement.id != node.id for node in piece.nodes):
         return False
-    return value is not None and not any(_is_within(use.node, value) for use in inside)
+    return value is not None and not any(is_within(use.node, value) for use in inside)

@@ -16,7 +16,7 @@ from spark_lsp.actions.javascript.order import comes_first
 from spark_lsp.actions.javascript.piece import LANGUAGES, TYPED
 from spark_lsp.actions.javascript.pitfalls import becomes_directive, binding_problem
 from spark_lsp.actions.javascript.purity import Level, acts, bindings_in, evaluated, level_of, makes_something
-from spark_lsp.actions.javascript.scopes import FUNCTIONS, Binding, FileScopes, Use, names_of, text_of
+from spark_lsp.actions.javascript.scopes import FUNCTIONS, Binding, FileScopes, Use, is_within, names_of, text_of
 from spark_lsp.actions.javascript.statement_layout import continues, is_closed
 from spark_lsp.actions.layout import line_end, line_start
 from spark_lsp.actions.refusal import Refusal
@@ -157,7 +157,7 @@ def _declaration_problem(inlining: Inlining, declarator: Node) -> Refusal | None
     reads = [use for use in binding.uses if use.access != "declare"]
     if not reads:
         return Refusal("paths", f"{name} is never used.")
-    if any(_is_within(use.node, value) for use in reads):
+    if any(is_within(use.node, value) for use in reads):
         return Refusal("scope", f"{name} is used in its own value.")
     if any(use.node.start_byte < statement.start_byte for use in reads):
         return Refusal("scope", f"{name} is used before its declaration.")
@@ -185,7 +185,7 @@ def _use_problem(inlining: Inlining, names: FileScopes) -> Refusal | None:
     is_acting = following is None or _acts(following, uses)
     if len(nodes) > 1 and (level == Level.EFFECT or makes_something(value) or is_acting):
         return Refusal("identity", f"{name} is used {len(nodes)} times, and its value may not be the same each time.")
-    is_next = following is not None and all(_is_within(node, following) for node in nodes)
+    is_next = following is not None and all(is_within(node, following) for node in nodes)
     if own or following is None or not is_next or not comes_first(nodes[0], following, uses, level):
         return Refusal("order", f"Code between the declaration of {name} and its use may have an effect.")
     return None
@@ -195,7 +195,7 @@ def _first_use(inlining: Inlining, nodes: list[Node], level: Level, uses: FileUs
     """Return the statement with the first use, if no statement before it affects a value of that level."""
     needed = {id(binding) for binding in bindings_in(inlining.value, uses)}
     for statement in _statements_from(inlining.statement)[1:]:
-        if _is_within(nodes[0], statement):
+        if is_within(nodes[0], statement):
             return statement
         is_quiet = statement.type in {"lexical_declaration", "variable_declaration"} and (
             level_of(statement, uses) < Level.EFFECT if level < Level.EFFECT else _is_fixed(statement, uses)
@@ -285,7 +285,7 @@ def _hidden(inlining: Inlining, use: Use, uses: FileUses) -> str:
     value = inlining.value
     for node in _every(value):
         target = uses.get(node.id)
-        if target is None or (target.binding is not None and _is_within(target.binding.scope.node, value)):
+        if target is None or (target.binding is not None and is_within(target.binding.scope.node, value)):
             continue
         there = next((s.names[target.name] for s in use.scope.around() if target.name in s.names), None)
         if there is not target.binding:
@@ -320,10 +320,6 @@ def _written(inlining: Inlining, use: Use, content: str) -> str:
 def _is_called(parent: Node, node: Node) -> bool:
     called = parent.child_by_field_name("function") if parent.type == "call_expression" else None
     return called is not None and called.id == node.id
-
-
-def _is_within(node: Node, around: Node) -> bool:
-    return around.start_byte <= node.start_byte and node.end_byte <= around.end_byte
 
 
 def _every(node: Node) -> list[Node]:

@@ -126,6 +126,11 @@ class FileScopes:
     _properties: set[str] = field(default_factory=set)
 
 
+def is_within(node: Node, around: Node) -> bool:
+    """Whether a node is another one or in it."""
+    return around.start_byte <= node.start_byte and node.end_byte <= around.end_byte
+
+
 def text_of(node: Node) -> str:
     """Return the text of a node."""
     return node.text.decode("utf-8", "replace") if node.text else ""

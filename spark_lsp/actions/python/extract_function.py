@@ -24,7 +24,7 @@ from spark_lsp.actions.python.name_collisions import GivenNames, borrowed_method
 from spark_lsp.actions.python.names import NamePlace, TakenNames, free_name, named, words_of
 from spark_lsp.actions.python.plain_names import name_of_comment, name_of_value
 from spark_lsp.actions.python.prechecks import prechecked
-from spark_lsp.actions.refusal import NOT_READ, TOO_DEEP, Refusal
+from spark_lsp.actions.refusal import NOT_READ, Refusal, refuses_too_deep
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import Edit, apply_edits
 
@@ -73,19 +73,17 @@ class ExtractFunction:
         return Proposal(self.id, extraction.edits(name), usage=usage)
 
 
+@refuses_too_deep
 def extraction_at(target: Target) -> Extraction | Refusal:
     """Return the extraction for the selection, or in one sentence why there is none."""
     assert target.syntax is not None, "the caller has looked"
-    try:
-        source = source_of(target.syntax)
-        if source is None:
-            return NOT_READ
-        piece = statements_at(source, target.span) or expression_at(source, target.span)
-        if piece is None:
-            return NO_SELECTION
-        plan_or_refusal = plan(source, piece)
-    except RecursionError:
-        return TOO_DEEP
+    source = source_of(target.syntax)
+    if source is None:
+        return NOT_READ
+    piece = statements_at(source, target.span) or expression_at(source, target.span)
+    if piece is None:
+        return NO_SELECTION
+    plan_or_refusal = plan(source, piece)
     return (
         plan_or_refusal
         if isinstance(plan_or_refusal, Refusal)

@@ -15,7 +15,7 @@ from spark_lsp.actions.python.names import NamePlace, TakenNames, free_name, nam
 from spark_lsp.actions.python.plain_names import name_of_value
 from spark_lsp.actions.python.prechecks import prechecked
 from spark_lsp.actions.python.variable import Variable, variable_for
-from spark_lsp.actions.refusal import NOT_READ, TOO_DEEP, Refusal
+from spark_lsp.actions.refusal import NOT_READ, Refusal, refuses_too_deep
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import apply_edits
 
@@ -57,17 +57,15 @@ class ExtractVariable:
         return Proposal(self.id, variable.edits(name), usage=usage)
 
 
+@refuses_too_deep
 def variable_at(target: Target) -> Variable | Refusal:
     """Return the variable for the selection, or in one sentence why there is none."""
     assert target.syntax is not None, "the caller has looked"
-    try:
-        source = source_of(target.syntax)
-        if source is None:
-            return NOT_READ
-        piece = expression_at(source, target.span)
-        return variable_for(source, piece) if piece else Refusal("selection", "The selection is not one expression.")
-    except RecursionError:
-        return TOO_DEEP
+    source = source_of(target.syntax)
+    if source is None:
+        return NOT_READ
+    piece = expression_at(source, target.span)
+    return variable_for(source, piece) if piece else Refusal("selection", "The selection is not one expression.")
 
 
 def unseen(variable: Variable, path: str, view: IndexView) -> Variable | Refusal:

@@ -5,12 +5,11 @@ import asyncio
 from typing import Final
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
-from spark_lsp.actions.python.analysis.quick_checks import function_around, identifier_at, is_assigned, is_python
+from spark_lsp.actions.python.analysis.quick_checks import assigned_name_at, identifier_at
 from spark_lsp.actions.python.analysis.source import Source, source_of
 from spark_lsp.actions.python.inlining import Inlining, inlining_of
 from spark_lsp.actions.python.prechecks import prechecked
-from spark_lsp.actions.refusal import NOT_READ, TOO_DEEP, Refusal
-from spark_lsp.text.syntax import Node
+from spark_lsp.actions.refusal import NOT_READ, Refusal, refuses_too_deep
 
 NO_VARIABLE: Final = Refusal("selection", "There is no variable here.")
 UNFAITHFUL: Final = Refusal("unfaithful", "The value cannot replace the name.")
@@ -25,11 +24,8 @@ class InlineVariable:
 
     def applies(self, target: Target) -> str:
         """Offer the action on a name that a statement of the function assigns."""
-        raw = identifier_at(target) if is_python(target) else None
-        function = function_around(target, raw) if raw is not None else None
-        if raw is None or function is None or raw.text is None:
-            return ""
-        return f"Inline {raw.text.decode()}" if is_assigned(function, raw.text) else ""
+        name = assigned_name_at(target)
+        return f"Inline {name}" if name else ""
 
     def precheck(self, target: Target) -> Refusal | None:
         """Return the refusal that follows from the enclosing function or class alone."""
@@ -45,22 +41,22 @@ class InlineVariable:
         return Proposal(self.id, inlining.edits())
 
 
+@refuses_too_deep
 def inlining_at(target: Target) -> Inlining | Refusal:
     """Return how to inline the name at the cursor, or in one sentence why that is impossible."""
+    named = name_at(target)
+    return named if isinstance(named, Refusal) else inlining_of(*named)
+
+
+def name_at(target: Target) -> tuple[Source, ast.Name] | Refusal:
+    """Return the document and its ``ast`` name at the cursor, or in one sentence why there is none."""
     raw = identifier_at(target)
     if raw is None or target.syntax is None:
         return NO_VARIABLE
-    try:
-        source = source_of(target.syntax)
-        if source is None:
-            return NOT_READ
-        name = name_with(source, target.syntax.wrap(raw))
-        return inlining_of(source, name) if name else NO_VARIABLE
-    except RecursionError:
-        return TOO_DEEP
-
-
-def name_with(source: Source, node: Node) -> ast.Name | None:
-    """Return the ``ast`` name at the position of a syntax node."""
-    names = (descendant for descendant in ast.walk(source.tree) if isinstance(descendant, ast.Name))
-    return next((name for name in names if source.span(name) == node.span), None)
+    source = source_of(target.syntax)
+    if source is None:
+        return NOT_READ
+    span = target.syntax.wrap(raw).span
+    names = (node for node in ast.walk(source.tree) if isinstance(node, ast.Name))
+    name = next((name for name in names if source.span(name) == span), None)
+    return NO_VARIABLE if name is None else (source, name)

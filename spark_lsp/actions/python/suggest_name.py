@@ -3,13 +3,12 @@
 import asyncio
 
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
-from spark_lsp.actions.python.analysis.quick_checks import function_around, identifier_at, is_assigned, is_python
-from spark_lsp.actions.python.analysis.source import source_of
-from spark_lsp.actions.python.inline_variable import NO_VARIABLE, name_with
+from spark_lsp.actions.python.analysis.quick_checks import assigned_name_at
+from spark_lsp.actions.python.inline_variable import name_at
 from spark_lsp.actions.python.names import NamePlace, free_name, named, names_in_use
 from spark_lsp.actions.python.plain_names import name_of_value
 from spark_lsp.actions.python.renaming import Renaming, renaming_of
-from spark_lsp.actions.refusal import NOT_READ, TOO_DEEP, Refusal
+from spark_lsp.actions.refusal import Refusal, refuses_too_deep
 
 NO_BETTER_NAME = "value"
 DULL_NAMES = frozenset({NO_BETTER_NAME, "number", "text", "data", "flag", "condition", "items", "mapping", "function"})
@@ -25,11 +24,8 @@ class SuggestName:
 
     def applies(self, target: Target) -> str:
         """Offer the action on a name that a statement of the function assigns."""
-        raw = identifier_at(target) if is_python(target) else None
-        function = function_around(target, raw) if raw is not None else None
-        if raw is None or function is None or raw.text is None:
-            return ""
-        return f"Suggest a better name for {raw.text.decode()}" if is_assigned(function, raw.text) else ""
+        name = assigned_name_at(target)
+        return f"Suggest a better name for {name}" if name else ""
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Find every place, request the name, and prove that nothing else changed."""
@@ -51,19 +47,11 @@ class SuggestName:
         return Proposal(self.id, renaming.edits(name), usage=usage)
 
 
+@refuses_too_deep
 def renaming_at(target: Target) -> Renaming | Refusal:
     """Return the renaming of the variable at the cursor, or in one sentence why there is none."""
-    raw = identifier_at(target)
-    if raw is None or target.syntax is None:
-        return NO_VARIABLE
-    try:
-        source = source_of(target.syntax)
-        if source is None:
-            return NOT_READ
-        name = name_with(source, target.syntax.wrap(raw))
-        return renaming_of(source, name) if name else NO_VARIABLE
-    except RecursionError:
-        return TOO_DEEP
+    named = name_at(target)
+    return named if isinstance(named, Refusal) else renaming_of(*named)
 
 
 def _name_place(renaming: Renaming) -> NamePlace:

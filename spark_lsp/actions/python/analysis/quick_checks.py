@@ -120,6 +120,15 @@ def _has_role(raw: tree_sitter.Node, roles: dict[str, str]) -> bool:
     return parent is not None and parent.type in roles and parent.child_by_field_name(roles[parent.type]) == raw
 
 
+def assigned_name_at(target: Target) -> str:
+    """Return the name at the cursor if a statement of its function assigns it; empty otherwise."""
+    raw = identifier_at(target) if is_python(target) else None
+    function = function_around(target, raw) if raw is not None else None
+    if raw is None or function is None or raw.text is None:
+        return ""
+    return raw.text.decode() if is_assigned(function, raw.text) else ""
+
+
 def is_assigned(function: tree_sitter.Node, name: bytes) -> bool:
     """Whether a statement of a function assigns a name, alone or with others."""
     stack = [function.child_by_field_name("body")]

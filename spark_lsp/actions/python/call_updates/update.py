@@ -16,7 +16,7 @@ from spark_lsp.actions.python.call_updates.hidden_callers import hidden_caller
 from spark_lsp.actions.python.call_updates.rewrite_call import Change, rewrite_call
 from spark_lsp.actions.python.call_updates.signature_change import Changed, changed_at
 from spark_lsp.actions.python.call_updates.text_lookups import looked_up_in
-from spark_lsp.actions.refusal import NOT_READ, STILL_INDEXING, TOO_DEEP, Refusal
+from spark_lsp.actions.refusal import NOT_READ, STILL_INDEXING, Refusal, refuses_too_deep
 from spark_lsp.errors import Reason
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import Edit
@@ -51,16 +51,14 @@ class UpdateCalls:
         return Proposal(self.id, own, files=files, asks=True)
 
 
+@refuses_too_deep
 def updated_calls(target: Target, view: IndexView, path: str) -> dict[str, tuple[Edit, ...]] | Refusal:
     """Return the edits by file, or in one sentence why there are none."""
     changed = changed_at(target)
     if changed is None or not changed.is_certain:
         return Refusal("calls", "The new arguments of the calls cannot be computed.")
-    try:
-        files = _called(target, changed, view, path)
-        return files if isinstance(files, Refusal) else _edits(files, changed.change)
-    except RecursionError:
-        return TOO_DEEP
+    files = _called(target, changed, view, path)
+    return files if isinstance(files, Refusal) else _edits(files, changed.change)
 
 
 def _called(target: Target, changed: Changed, view: IndexView, path: str) -> list[CalledIn] | Refusal:
