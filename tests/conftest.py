@@ -55,7 +55,7 @@ collect_ignore = [] if HAS_LLAMA_CPP else list(NEED_LLAMA_CPP)
 
 
 def pytest_report_header() -> str | None:
-    """Say what is left out where llama.cpp is not installed."""
+    """Report what is left out if llama.cpp is not installed."""
     if HAS_LLAMA_CPP:
         return None
     return f"llama-cpp-python is not installed: {len(NEED_LLAMA_CPP)} modules that import it are left out"

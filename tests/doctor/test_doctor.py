@@ -1,4 +1,4 @@
-"""``doctor``: each thing that can be wrong, each fix as a line for the shell, and a support file without code."""
+"""``doctor``: each possible problem, each fix as a shell command, and a support file without code."""
 
 import json
 import os
@@ -40,13 +40,13 @@ NAMES = {"apt": "g++", "dnf": "gcc-c++", "pacman": "gcc", "apk": "g++", "brew": 
 
 
 def can_be_pasted(fix: str) -> bool:
-    """Whether a POSIX shell takes the line: its syntax, without running it."""
+    """Whether a POSIX shell accepts the line's syntax, without running it."""
     done = subprocess.run(["sh", "-n", "-c", fix], capture_output=True, check=False)
     return done.returncode == 0 and "\n" not in fix
 
 
 def bad(check: Check, status: str, *words: str) -> None:
-    """Assert that a check complains of these things and brings a fix."""
+    """Assert that a check complains about these things and has a fix."""
     assert check.status == status
     for word in words:
         assert word in check.detail

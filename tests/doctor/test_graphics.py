@@ -1,4 +1,4 @@
-"""What ``doctor`` says of graphics cards, with made-up builds and machines; and of this one."""
+"""``doctor`` on graphics cards, with simulated builds and machines; and on this machine."""
 
 import json
 import re

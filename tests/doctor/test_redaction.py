@@ -1,4 +1,4 @@
-"""What a support file must not hold: keys of sixty kinds in every place where one may stand, and names of the user."""
+"""A support file has no keys, of sixty kinds in every possible place, and no names of the user."""
 
 import json
 import os
@@ -96,7 +96,7 @@ def planted(before: str, secret: str) -> str:
 
 
 def leaked(secret: str, text: str) -> list[str]:
-    """Return parts of a secret that a text still holds: any eight characters of it, or all of a shorter one."""
+    """Return parts of a secret that a text still contains: any eight characters of it, or all of a shorter one."""
     flat = secret.replace("\n", "")
     parts = {flat[at : at + 8] for at in range(max(1, len(flat) - 7))}
     return sorted(part for part in parts if part in text.replace("\n", ""))

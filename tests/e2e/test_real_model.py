@@ -1,4 +1,4 @@
-"""The whole program on real input: the installed server, llama.cpp, the shipped model, a workspace of several files."""
+"""The whole program on real input: the installed server, llama.cpp, the embedded model, several files."""
 
 import asyncio
 import json
@@ -58,7 +58,7 @@ PATIENT = {"completion": {"deadlineMs": 20_000, "debounce": 0}, "engine": {"idle
 
 @asynccontextmanager
 async def window_on(folder: Path, settings: dict[str, Any] | None = None) -> AsyncIterator[Editor]:
-    """A window with the real server; its engine is stopped at the end."""
+    """Open a window with the real server; its engine is stopped at the end."""
     async with editor(WORKSPACE, folder, REAL, settings=settings or PATIENT) as window:
         try:
             yield window

@@ -1,4 +1,4 @@
-"""A real VS Code under test: code-server in Chromium, typed into and looked at. Waits for states, never for a time.
+"""A real VS Code under test: code-server in Chromium, with typed input. Waits for states, never for a time.
 
 One server for the session, one window for each test. What a test opens is found by ``spark.server.path``: a script in
 the test's own folder, since that setting belongs to the machine and not to a workspace.
@@ -25,11 +25,11 @@ from tests.editors import install
 from tests.editors.late import Late
 
 DEADLINE_S = 30.0
-"""How long a state may take to come about. Only a failing test waits this long."""
+"""Seconds until a state must be reached. Only a failing test waits this long."""
 POLL_S = 0.02
 SIZE = {"width": 1200, "height": 720}
 ARTEFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "vscode"
-"""Ignored by git; what a failed run leaves to look at."""
+"""The folder of a failed run's pictures; ignored by git."""
 
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",  # Chromium refuses its sandbox to root
@@ -67,7 +67,7 @@ KEYS = [{"key": "ctrl+alt+l", "command": "editor.action.inlineSuggest.acceptNext
 
 
 class CodeServer:
-    """The process that serves windows, with the extension installed; ``folders`` are what it finds on PATH."""
+    """The process that serves windows, with the extension installed; ``folders`` are its PATH."""
 
     def __init__(self, folder: Path, extension: Path, folders: Sequence[str] | None = None) -> None:
         folder.mkdir(exist_ok=True)
@@ -145,7 +145,7 @@ class CodeServer:
 
 
 def _folders_without_spark() -> list[str]:
-    """Return PATH without the folders of a server that is installed here: tests say which one is found."""
+    """Return PATH without the folders of an installed server: tests name the server."""
     folders = os.environ["PATH"].split(os.pathsep)
     return [folder for folder in folders if not (Path(folder) / "spark-lsp").exists()]
 
@@ -158,7 +158,7 @@ class Control:
         self.address = str(Path(self._folder.name) / "socket")
 
     def send(self, method: str, **params: Any) -> Any:
-        """Send one message and return its answer, when the server has done it."""
+        """Send one message and return its answer, once the server has processed it."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(self.address)
             with connection.makefile("rw", encoding="utf-8") as stream:
@@ -167,7 +167,7 @@ class Control:
                 return json.loads(stream.readline())
 
     def received(self, method: str) -> list[Any]:
-        """The params of every message of that method which the server got."""
+        """The params of every message of that method that the server received."""
         return [message["params"] for message in self.send("fake/received") if message["method"] == method]
 
     def is_waiting(self, after: str) -> bool:
@@ -175,7 +175,7 @@ class Control:
         return after in self.send("fake/waiting")
 
     def close(self) -> None:
-        """Leave no file."""
+        """Remove the socket file."""
         self._folder.cleanup()
 
 
@@ -185,7 +185,7 @@ def launch(playwright: Playwright) -> Browser:
 
 
 def wait(what: str, state: Callable[[], Any], *, deadline_s: float = DEADLINE_S, seen: Callable[[], str] = str) -> Any:
-    """Look until ``state`` is true; fail with what there is to see."""
+    """Wait until ``state`` is true; fail with the visible state."""
     end = time.monotonic() + deadline_s
     while not (value := state()):
         if time.monotonic() > end:
@@ -222,19 +222,19 @@ class Window:
         return self.status_item.get_attribute("aria-label") or ""
 
     def ghost(self) -> str:
-        """The ghost text as it is drawn, lines joined; empty where there is none."""
+        """The ghost text as it is drawn, lines joined; empty if there is none."""
         return self.page.evaluate(_GHOST)
 
     def watch(self) -> None:
-        """Note the ghost text of every frame from now on."""
+        """Record the ghost text of every frame from now on."""
         self.page.evaluate(f"() => {{ const ghost = {_GHOST}; {_WATCH} }}")
 
     def watched(self) -> list[str]:
-        """The different ghost texts of the frames so far, one after the other."""
+        """The different ghost texts of the frames so far, in order."""
         return self.page.evaluate("() => window.sparkSeen")
 
     def wait(self, what: str, state: Callable[[], Any], *, deadline_s: float = DEADLINE_S) -> Any:
-        """Look until ``state`` is true; a failure leaves a picture."""
+        """Wait until ``state`` is true; a failure saves a picture."""
 
         def seen() -> str:
             self.picture(f"failed-{self.name}")
@@ -250,7 +250,7 @@ class Window:
         return wait(what, state, deadline_s=deadline_s, seen=seen)
 
     def wait_status(self, part: str, *, deadline_s: float = DEADLINE_S) -> None:
-        """Wait until the status bar's item says something."""
+        """Wait until the status bar's item shows a text."""
         self.wait(f"the status {part!r}", lambda: part in self.status(), deadline_s=deadline_s)
 
     def wait_ghost(self, expected: str | None = None, *, deadline_s: float = DEADLINE_S) -> str:
@@ -274,7 +274,7 @@ class Window:
         return "\n".join(shown).replace("\xa0", " ")
 
     def request_log(self) -> str:
-        """What the server did of late, with its reasons; empty where there is none to ask."""
+        """The latest records of the server's log, with their reasons; empty without a server."""
         with suppress(Exception):
             self.command("Spark: Show Request Log")
             self.page.get_by_text("total_ms").last.wait_for()
@@ -285,7 +285,7 @@ class Window:
         return [text.strip() for text in self.page.locator(".notification-list-item-message").all_inner_texts()]
 
     def picture(self, name: str) -> Path:
-        """Keep what is on the screen."""
+        """Save a picture of the screen."""
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
         path = ARTEFACTS / f"{name}.png"
         self.page.screenshot(path=path)
@@ -313,7 +313,7 @@ class Window:
         self.page.locator(".quick-input-widget").wait_for(state="hidden")
 
     def focus_editor(self) -> None:
-        """Go back to the editor from wherever the focus is."""
+        """Move the focus back to the editor."""
         self.page.keyboard.press("Control+1")
         self.page.locator(".editor-instance .monaco-editor.focused").wait_for()
 
@@ -339,11 +339,11 @@ class Window:
         row.click()
 
     def ask(self) -> None:
-        """Ask for a suggestion by hand."""
+        """Request a suggestion by hand."""
         self.command("Trigger Inline Suggestion")
 
     def text(self, name: str) -> str:
-        """Save what is not saved yet, and read what the file holds then."""
+        """Save the file if necessary, and return its content."""
         tab = f'.tab.active[data-resource-name="{name.rpartition("/")[2]}"]'
         self.page.locator(tab).wait_for()
         # What is saved already would be written again, and read half written: the tab says nothing of that.

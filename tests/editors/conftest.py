@@ -1,4 +1,4 @@
-"""Where the editors come from, and how one is made for a test."""
+"""Fixtures that find the editors and start one for a test."""
 
 import json
 import shutil
@@ -57,7 +57,7 @@ def start_neovim(neovim_binary: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def fake(start_neovim: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
-    """An editor in insert mode at ``$0`` of a text, with the fake server answering from a table."""
+    """Start an editor in insert mode at ``$0`` of a text, with the fake server answering from a table."""
 
     def open_text(text: str, *answers: dict[str, Any], ui: str = "own", **table: Any) -> Any:
         table_file = tmp_path / "table.json"
@@ -160,7 +160,7 @@ def open_bare_vscode(
 
 @pytest.fixture
 def fake_vscode(open_vscode: Callable[..., Any], tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """A window with the cursor at ``$0`` of a text, with the fake server answering from a table.
+    """Open a window with the cursor at ``$0`` of a text, with the fake server answering from a table.
 
     With ``late`` VS Code does not hear what the extension says of suggestions until ``window.late.release()``.
     """

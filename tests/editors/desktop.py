@@ -14,7 +14,7 @@ from Xlib.ext import xtest
 
 WIDTH, HEIGHT = 900, 600
 DEADLINE_S = 30.0
-"""How long a state may take to come about. Only a failing test waits this long."""
+"""Seconds until a state must be reached. Only a failing test waits this long."""
 
 
 class Desktop:
@@ -48,12 +48,12 @@ class Desktop:
         return sum(window.map_state == X.IsViewable and bool(window.override_redirect) for window in shown)
 
     def pixels(self) -> bytes:
-        """What is on the screen: four bytes a pixel, blue first."""
+        """The pixels of the screen: four bytes each, blue first."""
         root = self._display.screen().root
         return root.get_image(0, 0, WIDTH, HEIGHT, X.ZPixmap, 0xFFFFFFFF).data
 
     def picture(self, name: str) -> Path:
-        """Keep what is on the screen as a PNG."""
+        """Save the screen as a PNG."""
         pixels = self.pixels()
         colours = bytearray(WIDTH * HEIGHT * 3)
         colours[0::3], colours[1::3], colours[2::3] = pixels[2::4], pixels[1::4], pixels[0::4]
@@ -67,7 +67,7 @@ class Desktop:
         return path
 
     def wait(self, what: str, state: Callable[[], Any], *, deadline_s: float = DEADLINE_S) -> Any:
-        """Look until ``state`` is true; a failure leaves a picture."""
+        """Wait until ``state`` is true; a failure saves a picture."""
         end = time.monotonic() + deadline_s
         while not (value := state()):
             if time.monotonic() > end:

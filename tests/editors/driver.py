@@ -1,4 +1,4 @@
-"""A real Neovim under test: started, typed into, and looked at. Waits for states, never for a length of time."""
+"""A real Neovim under test, with typed input and visible output. Waits for states, never for a length of time."""
 
 import socket
 import subprocess
@@ -64,7 +64,7 @@ class Neovim:
             self.lua(f'require("spark").setup(vim.tbl_extend("force", {setup}, {{ cmd = ... }}))', list(server))
 
     def close(self) -> None:
-        """Leave as a user does. A server that does not stop, or an editor that hangs on leaving, is a failure."""
+        """Quit as a user does. A server that does not stop, or an editor that hangs, is a failure."""
         try:
             self.lua('vim.lsp.enable("spark", false)')
             self.wait("the server to stop", lambda: self.lua(f"return {_CLIENT} == nil"))
@@ -76,7 +76,7 @@ class Neovim:
             self.end()
 
     def end(self) -> None:
-        """Whatever has happened, no process and no file stays."""
+        """Remove all processes and files, whatever has happened."""
         self.process.kill()
         self.process.wait()
         self.folder.cleanup()
@@ -133,7 +133,7 @@ class Neovim:
         return self.lua(_GHOST)
 
     def settled_ghost(self) -> str:
-        """The ghost text once no request is open any more; empty until then."""
+        """The ghost text once no request is open; empty until then."""
         open_requests = self.lua(f"return vim.tbl_count({_CLIENT}.requests)")
         return "" if open_requests else self.ghost()
 
@@ -154,7 +154,7 @@ class Neovim:
         return self.lua(code, row)
 
     def request(self, method: str, params: dict[str, Any] | None = None, *, deadline_s: float = DEADLINE_S) -> Any:
-        """Ask the server something beside the plugin."""
+        """Send a request to the server beside the plugin."""
         code = f"local method, params, ms = ...; return assert({_CLIENT}:request_sync(method, params, ms, 0))"
         reply = self.lua(code, method, params or {}, int(deadline_s * 1000))
         assert "err" not in reply, reply
@@ -164,5 +164,5 @@ class Neovim:
         self.lua(f"local method, params = ...; {_CLIENT}:notify(method, params)", method, params)
 
     def received(self, method: str) -> list[Any]:
-        """The params of every message of that method which the fake server got."""
+        """The params of every message of that method that the fake server received."""
         return [message["params"] for message in self.request("fake/received") if message["method"] == method]

@@ -1,4 +1,4 @@
-"""The VS Code extension's package, built when its sources are newer. Its modules come as the lock file says."""
+"""The VS Code extension's package, built if its sources are newer, with the modules of the lock file."""
 
 import hashlib
 import os
@@ -37,7 +37,7 @@ def run_script(name: str) -> None:
 
 
 def fetch_modules() -> None:
-    """Install as the lock file says, and only when it has changed since."""
+    """Install the modules of the lock file, only if it has changed since."""
     lock = hashlib.sha256((EXTENSION / "package-lock.json").read_bytes()).hexdigest()
     stamp = EXTENSION / "node_modules" / ".installed-lock-sha256"
     if stamp.exists() and stamp.read_text(encoding="ascii") == lock:
@@ -50,7 +50,7 @@ def fetch_modules() -> None:
 
 
 def build() -> Path:
-    """Return the package, made of the sources as they are."""
+    """Return the package, built from the current sources."""
     fetch_modules()
     PACKAGE.unlink(missing_ok=True)
     run_script("package")

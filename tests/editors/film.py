@@ -1,4 +1,4 @@
-"""Takes the animated picture of the README in a real VS Code, with the real server and a pulled model.
+"""Record the animation of the README in a real VS Code, with the real server and a pulled model.
 
 python -m tests.editors.film [--model NAME]
 
@@ -54,14 +54,14 @@ SETTINGS = {
 
 @dataclass
 class Film:
-    """The frames of a window, each with how long it was seen."""
+    """The frames of a window, each with its duration."""
 
     window: Window
     frames: list[tuple[Image.Image, int]] = field(default_factory=list)
     _last: bytes = b""
 
     def look(self, duration_ms: int) -> None:
-        """Take a frame; what looks like the last one makes that one longer."""
+        """Record a frame; an unchanged one extends the last frame."""
         image = Image.open(io.BytesIO(self.window.page.screenshot())).convert("RGB")
         text = image.crop((0, 0, image.width, image.height - STATUS_BAR)).tobytes()  # the spinner turns all the time
         if text == self._last:
@@ -72,7 +72,7 @@ class Film:
         self.frames.append((image, duration_ms))
 
     def type(self, text: str) -> None:
-        """Press the keys, a frame each."""
+        """Press the keys, one frame each."""
         for key in text:
             self.window.page.keyboard.press("Enter") if key == "\n" else self.window.page.keyboard.type(key)
             self.look(KEY_MS)
@@ -110,7 +110,7 @@ class Film:
 
 
 def play(film: Film) -> list[str]:
-    """Complete two lines of a function and a body; return what was accepted."""
+    """Complete two lines of a function and a body; return the accepted text."""
     window, accepted = film.window, []
     text = (window.workspace / FILE).read_text("utf-8")
     cut = "entry.amount\n        if self.limit is not None and balance < self.limit:\n"
@@ -136,7 +136,7 @@ def play(film: Film) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Take the film and write it."""
+    """Record the animation and write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=MODEL, help="a pulled model")
     parser.add_argument("--to", type=Path, default=PICTURE)

@@ -1,4 +1,4 @@
-"""What a slow machine does to VS Code, at the test's word: the extension is heard late, and the window is never idle.
+"""Make VS Code behave as on a slow machine: it receives the extension's messages late, and is never idle.
 
 The extension's words come to the window over a socket. From a message on that names something they are held back, in
 their order, until the test lets them through. What the window does when it is idle, or after five seconds at the
@@ -9,26 +9,26 @@ from playwright.sync_api import Page
 
 
 class Late:
-    """The hold on one page, put there before it loads."""
+    """Holds back messages on one page, installed before it loads."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
         page.add_init_script(_SCRIPT)
 
     def hold(self, name: str) -> None:
-        """Hold back the first message that names this, and all after it."""
+        """Hold back the first message with this name, and all after it."""
         self._page.evaluate("(name) => window.sparkLate.hold(name)", name)
 
     def holds(self) -> bool:
-        """Whether that message has come."""
+        """Whether that message has arrived."""
         return self._page.evaluate("() => window.sparkLate.holds()")
 
     def release(self) -> None:
-        """Let all through, one by one."""
+        """Deliver all messages, one by one."""
         self._page.evaluate("() => window.sparkLate.release()")
 
     def idle(self) -> None:
-        """Let the window do what it does when it is idle."""
+        """Let the window run its idle tasks."""
         self._page.evaluate("() => window.sparkLate.idle()")
 
 

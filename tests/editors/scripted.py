@@ -1,4 +1,4 @@
-"""An endpoint whose every answer a test decides, beside the editor: what a model happens to say is no part of the test.
+"""An endpoint with answers scripted by a test, because a model's choice is no part of an editor test.
 
 The server reaches it as it reaches any OpenAI-compatible endpoint, through the remote backend.
 """
@@ -14,22 +14,22 @@ from typing import Any
 from tests.engine.endpoint import MODEL, Endpoint, running
 
 BODY = ["return", " self", " +", " other"]
-"""What is written into ``Money.__radd__``."""
+"""The text written into ``Money.__radd__``."""
 
 _ANSWERS = {"+ entry.am": ["ount"]}
-"""Words by the end of what stands before the cursor."""
+"""Answers by the end of the text before the cursor."""
 _START_S = 30.0
 
 
 def answer(body: Any) -> list[str]:
-    """Return the words for a request: by what stands before the cursor, else a body for ``__radd__``."""
+    """Return the answer for a request: by the text before the cursor, else a body for ``__radd__``."""
     text = json.dumps(body)
     return next((words for end, words in _ANSWERS.items() if f"{end}<|" in text or text.endswith(end)), BODY)
 
 
 @contextmanager
 def scripted_endpoint() -> Iterator[dict[str, str]]:
-    """Answer requests until the block ends; the value is the variables that point a server to it."""
+    """Answer requests until the block ends; yield the variables that point a server to the endpoint."""
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, str]] = Future()
 
     async def serve() -> None:

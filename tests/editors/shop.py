@@ -1,4 +1,4 @@
-"""A workspace of several files whose functions need each other, and the server with an engine of a test's own."""
+"""A workspace of several files that use each other, and the server with a private engine."""
 
 import json
 import os
@@ -81,7 +81,7 @@ def environment(run: Path) -> dict[str, str]:
 
 
 def engine_pid(run: Path) -> int:
-    """Return the process of a test's engine; 0 where none runs."""
+    """Return the process of a test's engine; 0 if none runs."""
     variables = {**os.environ, **environment(run)}
     command = [*SPARK, "engine", "status", "--json"]
     done = subprocess.run(command, env=variables, capture_output=True, check=True, timeout=60)
@@ -89,13 +89,13 @@ def engine_pid(run: Path) -> int:
 
 
 def stop_engine(run: Path) -> None:
-    """Leave no process behind."""
+    """Stop the engine process."""
     variables = {**os.environ, **environment(run)}
     subprocess.run([*SPARK, "engine", "stop"], check=True, capture_output=True, timeout=60, env=variables)
 
 
 def script(path: Path, command: list[str], variables: dict[str, str]) -> Path:
-    """Write a program that an editor can be told to start as its server."""
+    """Write a program that an editor can start as its server."""
     exports = "".join(f"export {name}='{value}'\n" for name, value in variables.items())
     words = " ".join(f"'{word}'" for word in command)
     path.write_text(f'#!/bin/sh\n{exports}exec {words} "$@"\n', encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A program in a terminal of its own: typed into, its screen read. Waits for states, never for a length of time."""
+"""A program in a private terminal, with typed input and its screen. Waits for states, never for a length of time."""
 
 import fcntl
 import os
@@ -16,7 +16,7 @@ import pyte
 
 COLUMNS, ROWS = 120, 40
 DEADLINE_S = 30.0
-"""How long a state may take to come about. Only a failing test waits this long."""
+"""Seconds until a state must be reached. Only a failing test waits this long."""
 
 
 class _Screen(pyte.Screen):
@@ -50,7 +50,7 @@ class Terminal:
         os.write(self._master, keys.encode())
 
     def text(self) -> str:
-        """The screen as it is now."""
+        """The current text of the screen."""
         while select.select([self._master], [], [], 0.02)[0]:
             try:
                 self._stream.feed(os.read(self._master, 65536))
@@ -59,7 +59,7 @@ class Terminal:
         return "\n".join(line.rstrip() for line in self._screen.display)
 
     def wait(self, what: str, state: Callable[[str], bool], *, deadline_s: float = DEADLINE_S) -> str:
-        """Look until the screen is as wanted; fail with what is on it."""
+        """Wait until the screen is as expected; fail with its content."""
         end = time.monotonic() + deadline_s
         while not state(screen := self.text()):
             assert time.monotonic() < end, f"waited {deadline_s:.0f} s for {what}\n{screen}"

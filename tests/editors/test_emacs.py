@@ -1,4 +1,4 @@
-"""Emacs in batch with the real server and scripted answers: lsp-mode shows, takes and acts; eglot acts."""
+"""Emacs in batch with the real server and scripted answers: completion and actions in lsp-mode, actions in eglot."""
 
 import json
 import os
@@ -20,7 +20,7 @@ DEADLINE_S = 240
 
 @pytest.fixture
 def emacs(tmp_path: Path, scripted_answers: dict[str, str]) -> Any:
-    """Run one of the sessions on the sample workspace; return what it said."""
+    """Run one of the sessions on the sample workspace; return its output."""
     if reason := install.missing("debian"):
         pytest.skip(reason)
     root = install.DEBIAN_ROOT / "usr"
@@ -85,7 +85,7 @@ def test_eglot_applies_an_action(emacs: Any) -> None:
 
 
 def check_body(text: str) -> None:
-    """The method has a body now, and the rest of the file is what it was."""
+    """Check that the method has a body now, and the rest of the file is unchanged."""
     before = money_text()
     compile(text, "money.py", "exec")
     assert "        return self + other\n" in text

@@ -62,7 +62,7 @@ def test_a_code_action_writes_a_body(helix: Any) -> None:
 
 
 def ask(terminal: Any, keys: str, expected: str) -> bool:
-    """Open a menu; when it has not what is expected yet, close it again."""
+    """Open a menu; close it again if it lacks the expected entry."""
     terminal.type(keys)
     try:
         terminal.wait("the menu", lambda screen: bool(re.search(expected, screen)), deadline_s=5)

@@ -1,4 +1,4 @@
-"""Kate on a screen of its own with the real server: the text in its completion menu, and code actions.
+"""Kate on a private screen with the real server: the text in its completion menu, and code actions.
 
 Pictures are left in ``artifacts/kate``.
 """
@@ -47,7 +47,7 @@ RESTING_LOOKS = 12
 
 
 class Kate:
-    """A window on one file, and what it and the server have said to each other."""
+    """A window on one file, and the messages between it and the server."""
 
     def __init__(self, desktop: Any, process: subprocess.Popen[bytes], file: Path, log: Path) -> None:
         self.desktop, self.process, self.file, self._log = desktop, process, file, log
@@ -63,7 +63,7 @@ class Kate:
         return [message["result"] for message in lines if "result" in message and message.get("id") in asked]
 
     def saved(self) -> str:
-        """Save, and return what the file holds then."""
+        """Save, and return the file's content."""
         before = len(self.messages("client", "textDocument/didSave"))
         self.desktop.press("Control_L+s")
         self.desktop.wait("the saved file", lambda: len(self.messages("client", "textDocument/didSave")) > before)
@@ -124,7 +124,7 @@ def _configure(home: Path, server: Path) -> None:
 
 
 def _variables(home: Path, display: str) -> dict[str, str]:
-    """Everything of the user's stays out, and what is unpacked is found."""
+    """Return an environment without the user's settings, with the unpacked programs."""
     root = install.KATE_ROOT
     runtime = home / "runtime"
     runtime.mkdir(mode=0o700)
@@ -201,7 +201,7 @@ def offered(editor: Kate, key: str) -> str | None:
 
 
 def at_rest(editor: Kate) -> bytes:
-    """Return what is on the screen once it stays: a menu that is still being drawn takes no key yet."""
+    """Return the screen once it stays the same, because a menu that is being drawn ignores keys."""
     frames: deque[bytes] = deque(maxlen=RESTING_LOOKS)
 
     def stays() -> bool:
@@ -234,7 +234,7 @@ def implement(editor: Kate) -> bool:
 
 
 def changed(before: bytes, after: bytes) -> int:
-    """How many pixels differ where the text is."""
+    """Return how many pixels of the text area differ."""
     from tests.editors.desktop import WIDTH  # noqa: PLC0415 - importable only now
 
     rows = range(TEXT_ROWS.start * WIDTH * 4, TEXT_ROWS.stop * WIDTH * 4, WIDTH * 4)

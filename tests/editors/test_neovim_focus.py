@@ -1,4 +1,4 @@
-"""The Neovim plugin tells where the cursor rests, so that the model can read there before the first key."""
+"""The Neovim plugin reports where the cursor rests, so that the model can prefill before the first key."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the Neovim plugin shows, keeps and takes away, against a server whose every answer the test decides."""
+"""What the Neovim plugin shows, keeps and removes, with a scripted server."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What VS Code shows, keeps and takes away with the extension, against a server whose every answer the test decides."""
+"""What VS Code shows, keeps and removes with the extension, with a scripted server."""
 
 from collections.abc import Callable
 from typing import Any
@@ -194,7 +194,7 @@ NEXT, PREVIOUS = "Alt+BracketRight", "Alt+BracketLeft"
 
 
 def kinds(window: Any) -> list[int]:
-    """How each question was asked: 1 by hand, 2 while typing."""
+    """Return how each request was triggered: 1 by hand, 2 while typing."""
     return [params["context"]["triggerKind"] for params in window.control.received(STREAM)]
 
 
@@ -243,7 +243,7 @@ ENTRY = "print_total"
 
 
 def open_menu(window: Any) -> None:
-    """Have the words of the file offered, and wait until one is chosen."""
+    """Open the word completion menu, and wait until an entry is selected."""
     window.press("Control+Space")
     window.page.locator(".suggest-widget .monaco-list-row.focused", has_text=ENTRY).wait_for()
 

@@ -1,4 +1,4 @@
-"""What a VS Code that hears the extension late shows, against a server whose every answer the test decides.
+"""What VS Code shows if it receives the extension's messages late, with a scripted server.
 
 Suggestions are asked for by a part of the editor that VS Code makes when the window is idle; the extension has it made
 at once. On a busy machine both come late, before or after the user's keys.
@@ -21,12 +21,12 @@ HEARD = count()
 
 
 def asked(window: Any) -> list[int]:
-    """The columns that the server was asked at."""
+    """Return the columns of the requests."""
     return [params["position"]["character"] for params in window.control.received(STREAM)]
 
 
 def release(window: Any) -> None:
-    """Let VS Code hear it all, and wait until it has heard it."""
+    """Deliver all messages to VS Code, and wait until it has processed them."""
     window.wait("the extension's word", window.late.holds)
     window.late.release()
     message = f"Heard {next(HEARD)}."
@@ -91,7 +91,7 @@ GROWING = {"after": "= ", "text": "one + two", "chunks": ["one"]}
 
 
 def show_and_hold(window: Any) -> None:
-    """Show a text; VS Code does not hear yet that there is more of it."""
+    """Show a text; VS Code does not know yet that there is more of it."""
     window.type("x = ")
     window.wait_request("= ")
     window.control.send("fake/next", after="= ")

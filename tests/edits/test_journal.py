@@ -1,4 +1,4 @@
-"""The journal: bursts, what is left out, and the texts of before."""
+"""The journal: bursts, skipped edits, and the texts before each edit."""
 
 from itertools import pairwise
 

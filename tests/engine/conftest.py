@@ -1,4 +1,4 @@
-"""Engines for tests: a private runtime folder, and nothing left running behind."""
+"""Fixtures for engines: a private runtime folder, and no process left running."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from tests.support.processes import kill
 
 @contextlib.contextmanager
 def private_runtime(patch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give engines a folder of their own with a short path, and end those that still run."""
+    """Give engines a private folder with a short path, and end those that still run."""
     with tempfile.TemporaryDirectory(prefix="spark-") as folder:
         patch.setenv(RUNTIME_VARIABLE, folder)
         patch.delenv(TRANSPORT_VARIABLE, raising=False)
@@ -51,7 +51,7 @@ def fimless(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def shipped(**changes: object) -> EngineLaunch:
-    """Launch the shipped model, small, with changes. One thread: its sums come out the same however busy we are."""
+    """Start the embedded model with a small context and changes. One thread, so that its sums are reproducible."""
     usual = {"model_path": str(SHIPPED), "context_tokens": 4096, "idle_minutes": 1.0, "threads": 1}
     fields: dict[str, object] = {**usual, **changes}
     return EngineLaunch(**fields)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A stand-in for an OpenAI-compatible endpoint on the test's own event loop: well-behaved, or as bad as a test asks."""
+"""A stand-in for an OpenAI-compatible endpoint on the test's own event loop, with the faults that a test requests."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ MODEL = "qwen2.5-coder-test"
 
 @dataclass
 class Asked:
-    """One request as it came in."""
+    """One received request."""
 
     method: str
     path: str
@@ -25,13 +25,13 @@ class Asked:
 
 @dataclass
 class Endpoint:
-    """Says ``words``, one event each, after playing out what ``script`` holds for the request."""
+    """Answers ``words``, one event each, after the faults that ``script`` has for the request."""
 
     words: list[str] = field(default_factory=lambda: ["return", " left", " + right", "\n"])
     script: list[str] = field(default_factory=list)
-    """What the next answers do, one each: a status ("429", "429:1"), or one of the words of ``_misbehave``."""
+    """The faults of the next answers, one each: a status ("429", "429:1"), or a word of ``_misbehave``."""
     models_script: list[str] = field(default_factory=list)
-    """What the next lists of models are, one each: a word of ``_hostile``."""
+    """The faults of the next lists of models, one each: a word of ``_hostile``."""
     model: str = MODEL
     row: dict[str, Any] = field(default_factory=dict)
     says: Callable[[Any], list[str]] | None = None
@@ -51,13 +51,13 @@ class Endpoint:
 
     @property
     def bodies(self) -> list[Any]:
-        """What was sent to be answered."""
+        """The bodies of completion requests."""
         return [asked.body for asked in self.asked if asked.method == "POST"]
 
 
 @contextlib.asynccontextmanager
 async def running(endpoint: Endpoint) -> AsyncIterator[Endpoint]:
-    """Listen until the block ends; on the same port again when it has one."""
+    """Listen until the block ends; on the same port again if there was one."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -110,12 +110,12 @@ async def _answers(endpoint: Endpoint, reader: asyncio.StreamReader, writer: asy
 
 @cache
 def packed_newlines() -> bytes:
-    """Return 100 kB that unpack to 100 MB."""
+    """Return 100 kB that decompress to 100 MB."""
     return gzip.compress(bytes([10]) * 100_000_000, 6)
 
 
 async def _hostile(what: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Send a body that is small on the wire and large in memory, or one without an end."""
+    """Send a body that is small on the wire and large in memory, or an endless one."""
     kind = "application/json" if what.endswith("json") else "text/event-stream"
     if what.startswith("packed"):
         _send(writer, 200, packed_newlines(), kind, "Content-Encoding: gzip\r\n")
@@ -136,7 +136,7 @@ async def _hostile(what: str, reader: asyncio.StreamReader, writer: asyncio.Stre
 
 
 async def _misbehave(endpoint: Endpoint, what: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-    """Play a fault out; tell whether the connection goes on."""
+    """Perform a fault; return whether the connection continues."""
     status, _, wait = what.partition(":")
     if status.isdigit():
         extra = f"Retry-After: {wait}\r\n" if wait else ""

@@ -61,7 +61,7 @@ ENDLESS: Final = Sampling(grammar=GRAMMARS[0])
 
 
 def walks(steps: int, seed: int, model: Path, folder: Path) -> dict[str, object]:
-    """Walk in this process, by a new seed after every thousand steps."""
+    """Walk in this process, with a new seed after every thousand steps."""
     began = time.perf_counter()
     names: Counter[str] = Counter()
     ends: Counter[str] = Counter()
@@ -112,7 +112,7 @@ class Windows:
         self.requests = 0
 
     async def step(self) -> None:
-        """Let one thing happen."""
+        """Do one random thing."""
         ways = {
             "ask": (50, self._ask),
             "wait": (50, self._wait),
@@ -134,7 +134,7 @@ class Windows:
         await asyncio.gather(*(engine.start() for engine in self._engines))
 
     async def end(self) -> dict[str, object]:
-        """Let everything end, and tell what happened."""
+        """Wait until everything has ended, and return what happened."""
         await self._all_answered()
         freed, needed = await self._give_back()
         for engine in self._engines:
@@ -150,7 +150,7 @@ class Windows:
         }
 
     async def _give_back(self) -> tuple[int, int]:
-        """Unload when nothing else is done; return by how much the process shrinks, and by how much it has to."""
+        """Unload while nothing else runs; return by how much the process shrinks, and by how much it must."""
         engine = self._engines[0]
         info = await engine.start()
         await collect(
@@ -179,7 +179,7 @@ class Windows:
         self._running.add(asyncio.create_task(answer))
 
     async def _answer(self, engine: LocalEngine, request: CompletionRequest, chunks_wanted: int) -> None:
-        """Ask and see that the answer ends once and is the one to this request; leave it early where told."""
+        """Send a request and check that the answer ends once and is the right one; leave it early if requested."""
         self.requests += 1
         chunks: list[Chunk] = []
         stream = engine.generate(request)
@@ -206,7 +206,7 @@ class Windows:
             self._compare(request, text, is_whole=stop not in EARLY)
 
     def _compare(self, request: CompletionRequest, text: str, *, is_whole: bool) -> None:
-        """Compare with the answer of a lone context; only where two tokens were as good as equal they may part."""
+        """Compare with the answer of a separate context; they may differ only at a tie between two tokens."""
         run, tokens, pieces = self._alone.written(request)
         alone = b"".join(pieces).decode(errors="replace")
         if text == alone or (not is_whole and alone.startswith(text.rstrip("\N{REPLACEMENT CHARACTER}"))):
@@ -241,7 +241,7 @@ class Windows:
         assert (await self._any().status()).pid >= 0
 
     async def _unload(self) -> None:
-        """Unload under whoever is being answered."""
+        """Unload during an answer."""
         with suppress(EngineFailed):
             await self._any().unload()
 
@@ -253,12 +253,12 @@ class Windows:
         os.kill(pid, signal.SIGCONT)
 
     async def _kill_engine(self) -> None:
-        """Kill the process in the middle of what it does; all clients come back by themselves."""
+        """Kill the process during its work; all clients reconnect by themselves."""
         engine = psutil.Process(await self._pid())
         engine.kill()
         await self._all_answered()
         self._deaths += 1
-        if self._deaths % STEPS_A_DEATH_MAY_COST == 0:  # closing forgives
+        if self._deaths % STEPS_A_DEATH_MAY_COST == 0:  # closing resets the count
             for client in self._engines:
                 await client.close()
         await asyncio.to_thread(psutil.wait_procs, [engine], timeout=PATIENCE_S)
@@ -268,7 +268,7 @@ class Windows:
                     await client.start()
 
     async def _kill_client(self) -> None:
-        """Kill another process in the middle of its answer while others are being answered."""
+        """Kill a client process during its answer while others are being answered."""
         command = [sys.executable, str(Path(__file__)), "--client", msgspec.json.encode(self._launch).decode()]
         client = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
         assert client.stdout is not None
@@ -295,7 +295,7 @@ class Windows:
 
 
 async def processes(steps: int, seed: int, model: Path, folder: Path) -> dict[str, object]:
-    """Drive real engine processes, and see that none is left in the end."""
+    """Run real engine processes, and check that none is left at the end."""
     began = time.perf_counter()
     launch = launch_of(1, model, folder / "kv")
     launch = msgspec.structs.replace(launch, idle_minutes=IDLE_MINUTES, cache_bytes=DISK_BYTES)
@@ -319,7 +319,7 @@ async def processes(steps: int, seed: int, model: Path, folder: Path) -> dict[st
 
 
 async def orphans() -> int:
-    """Return how many processes of ours are left when their idle time is long over."""
+    """Return how many of our processes are left long after their idle time."""
     folder = os.environ[RUNTIME_VARIABLE]
     left = 1
     until = time.monotonic() + IDLE_MINUTES * 60 + PATIENCE_S
@@ -336,7 +336,7 @@ def _is_ours(process: psutil.Process, folder: str) -> bool:
 
 
 async def be_client(launch: EngineLaunch) -> None:
-    """Hold a cached prefix and be answered without end; whoever started this process kills it."""
+    """Hold a cached prefix and receive an endless answer, until the parent process kills this one."""
     engine = LocalEngine(launch)
     await engine.start()
     cached_prefix = cached_prefix_of("killed", ((5, 1), (4, 1)))
@@ -351,7 +351,7 @@ async def be_client(launch: EngineLaunch) -> None:
 
 
 def main(words: list[str]) -> int:
-    """Run both parts and print what they came across as JSON."""
+    """Run both parts and print their statistics as JSON."""
     parser = argparse.ArgumentParser(prog="python tests/engine/fuzz_engine.py", description=__doc__)
     parser.add_argument("--steps", type=int, default=10_000, help="in this process")
     parser.add_argument("--process-steps", type=int, default=1_000, help="with engine processes")

@@ -1,4 +1,4 @@
-"""Where engines live: a folder that nobody else owns, or one plain sentence."""
+"""The folder of engines: one that nobody else owns, or an error message."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Prompts by the chat templates of models in the wild; nothing said in them becomes a special token."""
+"""Prompts from the chat templates of published models; no message text becomes a special token."""
 
 import msgspec
 import pytest

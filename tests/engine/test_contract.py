@@ -1,4 +1,4 @@
-"""What every engine promises, asked of every engine: the scripted one always, llama.cpp where the model is."""
+"""The promises of every engine, tested on every engine: the scripted one always, llama.cpp if the model is there."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,12 +26,12 @@ from tests.engine.conftest import shipped
 from tests.engine.real_endpoint import real_endpoint
 
 ENDLESS = Sampling(grammar='root ::= "a" root')
-"""A grammar that can never be complete, so the model never ends by itself."""
+"""A grammar that can never be complete, so that the model never ends by itself."""
 
 PATIENCE_S = 60
 
 NOBODY = "http://127.0.0.1:9"
-"""The discard port: nobody listens there."""
+"""The discard port, where nobody listens."""
 
 LAST_WORD_TOKENS = 2
 """What is read again before the cursor, so that its tokens can be chosen together with the answer's."""
@@ -106,13 +106,13 @@ async def test_closing_ends_a_start_for_all_who_wait_and_cancels_none_of_them(
 
 
 def tells_what_is_resident(engine: Engine) -> None:
-    """Skip what only an engine can show that knows what it has read; the tests' server does not say."""
+    """Skip a test that needs an engine with known cached tokens; the tests' server does not report them."""
     if isinstance(engine, RemoteEngine):
         pytest.skip("llama_cpp.server does not say what it had cached")
 
 
 async def settled(engine: Engine) -> None:
-    """Wait until the engine works on nothing."""
+    """Wait until the engine is idle."""
     while (await engine.status()).busy:
         pass
 

@@ -1,4 +1,4 @@
-"""The family table: exact part sequences, detection, and what file text can never do."""
+"""The table of families: exact part sequences, detection, and the limits of file text."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Whatever is sent to the engine's socket, the engine goes on; shortened, ``make torture`` has the long form."""
+"""The engine survives any input on its socket; shortened, ``make torture`` has the long form."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A process that hangs is killed and another one answers; a process that only takes long is left alone."""
+"""A hung process is killed and another one answers; a slow process is left alone."""
 
 import asyncio
 import os

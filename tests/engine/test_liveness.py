@@ -1,4 +1,4 @@
-"""When a process counts as hung, and above all when it does not."""
+"""When a process counts as hung, and when it does not."""
 
 import math
 
@@ -18,7 +18,7 @@ def beat(turns: int, *, busy: bool = True, turn_s: float = 0.1) -> frames.Heartb
 
 
 def hung_after(monitor: LivenessMonitor, frames: list[frames.HostFrame], *, step_s: float = 1.0) -> int:
-    """Return the look at which a process counts as hung, the frame after each look given; 0 when it never does."""
+    """Return the poll at which a process counts as hung, the frame after each poll given; 0 if it never does."""
     monitor.begin(0.0)
     for number, frame in enumerate(frames, 1):
         if monitor.poll(number * step_s):

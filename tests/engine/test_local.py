@@ -1,4 +1,4 @@
-"""The engine process from outside: shared by windows, survives its clients, is survived by them."""
+"""The engine process from outside: shared by windows, survives its clients, and they survive it."""
 
 import asyncio
 import contextlib
@@ -429,7 +429,7 @@ async def test_garbage_costs_only_its_own_connection() -> None:
 
 
 async def ended(writer: asyncio.StreamWriter) -> None:
-    """Close a connection, and wait until it is."""
+    """Close a connection, and wait until it is closed."""
     writer.close()
     with contextlib.suppress(ConnectionError):
         await writer.wait_closed()
@@ -476,7 +476,7 @@ async def test_silent_strangers_are_only_a_few() -> None:
 
 @posix_only
 async def test_a_hello_of_another_user_is_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client asks the system who listens before it says anything."""
+    """The client asks the system who listens before it sends anything."""
     engine = await started(shipped())
     with monkeypatch.context() as patched:  # undone alone: the folder of the socket stays as it is
         patched.setattr("spark_lsp.engine.wire.peer.peer_user", lambda _socket: os.getuid() + 1)

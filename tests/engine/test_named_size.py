@@ -1,4 +1,4 @@
-"""A prompt size that a user names gets an engine that holds it; the usual engine serves all that fits there."""
+"""A prompt size that a user sets gets an engine with that size; the usual engine serves every prompt that fits."""
 
 import pytest
 

@@ -51,7 +51,7 @@ def second_user() -> Iterator[int]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that everybody may enter, so that what is in it has to protect itself."""
+    """A folder that everybody may enter, so that its content has to protect itself."""
     before = os.umask(0)
     path = Path(tempfile.mkdtemp(prefix="spark-open-"))
     path.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Prompts by number: the host resolves what the client was asked, a text travels once, nothing grows without end."""
+"""Prompts by number: the host resolves them, a text is sent once, and memory is limited."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ PROMPTS = st.lists(st.sampled_from(PARTS), max_size=8)
 
 
 def journey(frame: frames.Generate) -> frames.Generate:
-    """Return what the host reads of a frame."""
+    """Return what the host receives for a frame."""
 
     async def read() -> frames.ClientFrame | None:
         reader = asyncio.StreamReader()
@@ -39,7 +39,7 @@ def cleaned(part: PromptPart) -> PromptPart:
 
 
 def again(part: PromptPart) -> PromptPart:
-    """Return an equal part of other objects, as a caller makes that builds its prompt again."""
+    """Return an equal part of new objects, like that of a caller that builds its prompt again."""
     return msgspec.structs.replace(part, text="".join(list(part.text)))
 
 

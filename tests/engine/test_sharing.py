@@ -1,4 +1,4 @@
-"""Clients that share an engine: who is killed costs the others nothing, and what is given back is really free."""
+"""Clients that share an engine: a killed one costs the others nothing, and freed memory is really free."""
 
 import asyncio
 import os

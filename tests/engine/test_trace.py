@@ -1,4 +1,4 @@
-"""Traces keep times and facts, the ring forgets the oldest, and a bug is loud where we test."""
+"""Traces keep times and facts, the ring drops the oldest, and a bug raises in tests."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The recall harness: what counts as needed, what counts as found, and that our packer stays where it is."""
+"""The recall harness: which names count as needed and as found, and a lower bound for our packer."""
 
 import importlib.util
 import shutil

@@ -1,4 +1,4 @@
-"""Index files that were not used for long are removed, whole indexes at a time, and nothing else."""
+"""Index files that have long been unused are removed, whole indexes at a time, and nothing else."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The crawl: what is found, and every reason for which something is not."""
+"""The crawl: which files are found, and every reason to skip one."""
 
 import os
 import re

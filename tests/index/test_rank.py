@@ -1,4 +1,4 @@
-"""Ranking: what comes first at a cursor and why, the same every time, and fast."""
+"""Ranking: the order at a cursor and its reasons, deterministic and fast."""
 
 import cProfile
 import random

@@ -1,4 +1,4 @@
-"""The index over time: refreshes, single documents, and a cache that may be anything."""
+"""The index over time: refreshes, single documents, and a cache in any state."""
 
 import os
 import sqlite3
@@ -59,7 +59,7 @@ def counts(report: IndexReport) -> tuple[int, int, int]:
 
 
 def refreshed(root: Path, cache_path: Path) -> tuple[IndexReport, IndexView, list[str]]:
-    """Open, refresh and close an index, as one session does; also returns what it said."""
+    """Open, refresh and close an index, as one session does; also return its messages."""
     messages: list[str] = []
     index = Index(root, cache_path=cache_path, say=messages.append)
     try:

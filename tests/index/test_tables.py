@@ -1,4 +1,4 @@
-"""Tables on disk and names in one block: what comes back is what went in, and what is damaged is refused."""
+"""Tables on disk and names in one block: the written data is read back, and damaged data is refused."""
 
 from dataclasses import dataclass
 from pathlib import Path

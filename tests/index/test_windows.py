@@ -1,4 +1,4 @@
-"""The words of a text and its windows, against the plain way to find them."""
+"""The words of a text and its windows, compared with a simple implementation."""
 
 import re
 from collections import Counter
