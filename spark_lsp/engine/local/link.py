@@ -82,7 +82,7 @@ class Link:
         self.orderly = False
         """Whether the engine said that it leaves, or we did."""
         self.hung = False
-        """Whether we ended the connection because the engine gave no sign of life."""
+        """Whether we ended the connection because the engine did not respond."""
         self._reader = reader
         self._writer = writer
         self._waiting: dict[int, asyncio.Queue[HostAnswer]] = {}

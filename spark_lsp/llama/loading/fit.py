@@ -230,8 +230,8 @@ def _step(
 def _other_notes(shape: ModelShape, asked: Requested, plan: ContextPlan) -> Iterator[str]:
     if plan.yarn_factor > 1.0:
         yield (
-            f"The model reads beyond the {plan.native_tokens:,} tokens that it was trained for, which can make its "
-            f"text worse; context.maxTokens = {plan.native_tokens} keeps it within."
+            f"The model's context goes beyond the {plan.native_tokens:,} tokens that it was trained for, which can "
+            f"make its text worse; set context.maxTokens = {plan.native_tokens} to avoid that."
         )
     if plan.on_gpu and plan.gpu_layers < max(_layer_steps(shape, asked)):
         yield f"{plan.gpu_layers} of {shape.layers} layers run on the GPU because its free memory holds no more."
