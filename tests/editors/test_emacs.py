@@ -84,6 +84,17 @@ def test_eglot_applies_an_action(emacs: Any) -> None:
     check_body(facts["text"])
 
 
+def test_eglot_shows_a_next_edit_and_makes_it(emacs: Any, tmp_path: Path) -> None:
+    (tmp_path / "ledger" / "price.py").write_text("def price(item):\n    return item\n\n\nx = price(1)\n")
+    (tmp_path / "ledger" / "cart.py").write_text("from price import price\n\nprint(price(2))\n")
+    facts = emacs("emacs_next_edit.el")
+    assert (facts["title"], facts["struck"], facts["line"]) == ("Rename price to cost", "price", 5)
+    assert facts["text"] == "def cost(item):\n    return item\n\n\nx = cost(1)\n"
+    assert facts["file"] == "cart.py"
+    assert facts["keys before"] == facts["keys after"] != "spark-lsp-accept-next-edit"
+    assert facts["keys while shown"] == "spark-lsp-accept-next-edit"
+
+
 def check_body(text: str) -> None:
     """Check that the method has a body now, and the rest of the file is unchanged."""
     before = money_text()
