@@ -82,6 +82,9 @@ class CompletionSettings(msgspec.Struct, frozen=True, rename="camel"):
         Literal["auto"] | NaturalInt,
         Meta(description="Delay between a keystroke and the request, in ms; auto adapts to the latency."),
     ] = "auto"
+    add_imports: Annotated[
+        bool, Meta(description="Import the names of an accepted suggestion that one module of the workspace defines.")
+    ] = True
     as_completion_item: Annotated[
         bool, Meta(description="Also offer suggestions in the completion menu, for editors without ghost text.")
     ] = False

@@ -41,7 +41,7 @@ def capabilities(encodings: list[str] | None = None, **more: Any) -> types.Clien
     )
 
 
-def _listen(client: pytest_lsp.LanguageClient, method: str, handler: Callable[[Any], Any]) -> None:
+def listen(client: pytest_lsp.LanguageClient, method: str, handler: Callable[[Any], Any]) -> None:
     """Register a handler in place of pytest-lsp's default, if it has one."""
     client.protocol.fm.features.pop(method, None)
     client.feature(method)(functools.partial(handler))
@@ -72,12 +72,12 @@ class Editor:
         self.texts: dict[str, str] = {}
         self.result: types.InitializeResult | None = None
         self._changed = asyncio.Event()
-        _listen(client, "spark/status", self._on_status)
-        _listen(client, types.CLIENT_REGISTER_CAPABILITY, _agree)
-        _listen(client, types.WORKSPACE_APPLY_EDIT, self._on_edit)
-        _listen(client, types.WINDOW_SHOW_MESSAGE, self._on_message)
-        _listen(client, types.PROGRESS, self._on_progress)
-        _listen(client, types.WINDOW_SHOW_MESSAGE_REQUEST, self._on_question)
+        listen(client, "spark/status", self._on_status)
+        listen(client, types.CLIENT_REGISTER_CAPABILITY, _agree)
+        listen(client, types.WORKSPACE_APPLY_EDIT, self._on_edit)
+        listen(client, types.WINDOW_SHOW_MESSAGE, self._on_message)
+        listen(client, types.PROGRESS, self._on_progress)
+        listen(client, types.WINDOW_SHOW_MESSAGE_REQUEST, self._on_question)
 
     def uri(self, path: str) -> str:
         """The URI of a workspace path."""

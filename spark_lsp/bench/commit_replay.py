@@ -1,6 +1,6 @@
 """What ``spark-lsp bench edits`` measures: scenarios, and the commits of a repository replayed hunk by hunk.
 
-Of a commit the first hunk of a file is made; what is offered is compared with the rest of the commit.
+Of a commit the first hunks of a file are made; what is offered is compared with the rest of the commit.
 """
 
 import random
@@ -22,6 +22,7 @@ from spark_lsp.edits.next_edit import NextEdit, Situation
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.index.scan.repository import git_environment, git_program
 from spark_lsp.text.language import language_of_path
+from spark_lsp.text.syntax import common_length
 
 MAX_CHARACTERS: Final = 200_000
 MAX_COMMITS: Final = 5_000
@@ -32,10 +33,13 @@ Hunk = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class ReplayedHunk:
-    """One file of one commit with its first hunk made: ``rest`` are the lines that the commit still changes."""
+    """One file of one commit with its first hunks made: ``rest`` are the lines that the commit still changes.
+
+    ``texts_before`` are the texts before each of them, the newest first.
+    """
 
     path: str
-    before: str
+    texts_before: tuple[str, ...]
     now: str
     rest: tuple[Hunk, ...]
     final: str
@@ -60,8 +64,8 @@ def measure_scenarios(folder: Path) -> dict[str, Any]:
     return {**counts, "otherwise": ", ".join(wrong)}
 
 
-def measure_history(repository: Path, count: int, seed: int) -> dict[str, Any]:
-    """Replay commits of a repository, drawn at random; return counts and the time of an answer.
+def measure_history(repository: Path, count: int, seed: int, hunk_count: int = 1) -> dict[str, Any]:
+    """Replay commits of a repository, drawn at random, with so many hunks of a file made; return counts and times.
 
     Raises:
         WorkspaceError: the folder is no git repository.
@@ -70,7 +74,7 @@ def measure_history(repository: Path, count: int, seed: int) -> dict[str, Any]:
     counts: Counter[str] = Counter(dict.fromkeys(names, 0))
     sources: Counter[str] = Counter()
     times_ms: list[float] = []
-    for step in _steps(repository, count, seed):
+    for step in _steps(repository, count, seed, hunk_count):
         started = time.perf_counter()
         edit = _offered(step)
         times_ms.append((time.perf_counter() - started) * 1000)
@@ -100,11 +104,11 @@ def _offered(step: ReplayedHunk) -> NextEdit | None:
     language = language_of_path(step.path)
     if language is None:
         return None
-    chain = computed(Situation(step.path, language, step.now, (step.before,), is_whole=False))
+    chain = computed(Situation(step.path, language, step.now, step.texts_before, is_whole=False))
     if not isinstance(chain, Chain):
         return None
-    shown = GateContext(step.now, (step.before,))
-    offset = next((at for at, pair in enumerate(zip(step.before, step.now, strict=False)) if pair[0] != pair[1]), 0)
+    shown = GateContext(step.now, step.texts_before)
+    offset = common_length(step.texts_before[0], step.now)
     return next((edit for edit in chain.in_order(step.path, offset) if not gate(edit, shown)), None)
 
 
@@ -122,7 +126,7 @@ def _is_exact(step: ReplayedHunk, edit: NextEdit, hunk: Hunk) -> bool:
     return all(line in wanted for line in lines)
 
 
-def _steps(repository: Path, count: int, seed: int) -> Iterator[ReplayedHunk]:
+def _steps(repository: Path, count: int, seed: int, hunk_count: int) -> Iterator[ReplayedHunk]:
     draw = random.Random(seed)  # noqa: S311 - a sample, not a secret
     commits = _git(repository, "log", "--no-merges", f"--max-count={MAX_COMMITS}", "--format=%H").split()
     draw.shuffle(commits)
@@ -130,7 +134,7 @@ def _steps(repository: Path, count: int, seed: int) -> Iterator[ReplayedHunk]:
     for commit in commits:
         changed = _git(repository, "diff-tree", "-r", "--no-commit-id", "--diff-filter=M", "--name-only", commit)
         for path in changed.splitlines():
-            step = _step(repository, commit, path) if language_of_path(path) is not None else None
+            step = _step(repository, commit, path, hunk_count) if language_of_path(path) is not None else None
             if step is not None:
                 steps += 1
                 yield step
@@ -138,17 +142,24 @@ def _steps(repository: Path, count: int, seed: int) -> Iterator[ReplayedHunk]:
                 return
 
 
-def _step(repository: Path, commit: str, path: str) -> ReplayedHunk | None:
+def _step(repository: Path, commit: str, path: str, hunk_count: int) -> ReplayedHunk | None:
     before, final = _git(repository, "show", f"{commit}^:{path}"), _git(repository, "show", f"{commit}:{path}")
     if not before or not final or max(len(before), len(final)) > MAX_CHARACTERS:
         return None
-    hunks = _hunks(before.split("\n"), final.split("\n"))
-    if not hunks:
-        return None
-    first = hunks[0]
     old, new = before.split("\n"), final.split("\n")
-    now = [*old[: first[0]], *new[first[2] : first[3]], *old[first[1] :]]
-    return ReplayedHunk(path, before, "\n".join(now), tuple(_hunks(now, new)), final)
+    hunks = _hunks(old, new)
+    if len(hunks) < hunk_count:
+        return None
+    texts = []
+    for count in range(hunk_count + 1):
+        done, at = [], 0
+        for first, last, begin, end in hunks[:count]:
+            done += [*old[at:first], *new[begin:end]]
+            at = last
+        texts.append([*done, *old[at:]])
+    rest = tuple(_hunks(texts[-1], new))
+    earlier = tuple("\n".join(lines) for lines in reversed(texts[:-1]))
+    return ReplayedHunk(path, earlier, "\n".join(texts[-1]), rest, final)
 
 
 def _hunks(old: Sequence[str], new: Sequence[str]) -> list[Hunk]:

@@ -132,16 +132,17 @@ def edits(
     *,
     history: Annotated[Path | None, typer.Option(help="A git repository whose commits are replayed.")] = None,
     commits: Annotated[int, typer.Option(min=1, help="Changed files of commits that are replayed.")] = 200,
+    hunks: Annotated[int, typer.Option(min=1, help="Hunks of a file that are made first.")] = 1,
     seed: Annotated[int, typer.Option(help="Random seed for choosing the commits.")] = 1,
     as_json: _Json = False,
 ) -> None:
-    """Measure next edits: scenarios, and commits replayed from their first hunk."""
+    """Measure next edits: scenarios, and commits replayed from their first hunks."""
     report: dict[str, Any] = {}
     with errors.status("Measuring …"):
         if scenarios is not None:
             report["scenarios"] = measure_scenarios(scenarios)
         if history is not None:
-            report["history"] = measure_history(history.resolve(), commits, seed)
+            report["history"] = measure_history(history.resolve(), commits, seed, hunks)
     _show(report, as_json=as_json)
 
 

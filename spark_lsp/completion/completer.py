@@ -24,7 +24,7 @@ from spark_lsp.completion.recording import Recording
 from spark_lsp.completion.rejection_backoff import RejectionStreak, terms_for
 from spark_lsp.completion.reuse import Reuse
 from spark_lsp.completion.shared_generation import SharedGeneration
-from spark_lsp.completion.shown import READ_MS, ShownSuggestions
+from spark_lsp.completion.shown import READ_MS, AcceptedText, ShownSuggestions
 from spark_lsp.completion.writer import Prompts, Writer
 from spark_lsp.config import CompletionSettings
 from spark_lsp.engine.base import Engine
@@ -160,9 +160,9 @@ class Completer:
         self.reuse.changed(cursor)
         self.generations.changed(cursor)
 
-    def accepted(self, suggestion_id: int) -> None:
-        """Note that a suggestion was taken whole."""
-        self.shown_suggestions.accepted(suggestion_id)
+    def accepted(self, suggestion_id: int) -> AcceptedText | None:
+        """Note that a suggestion was taken whole; return where, None for an unknown one."""
+        return self.shown_suggestions.accepted(suggestion_id)
 
     def dismissed(self, suggestion_id: int) -> None:
         """Note that the user took a suggestion away: it is not offered there again, and what writes it is stopped."""

@@ -14,6 +14,7 @@ from spark_lsp.completion.gate import EditState
 from spark_lsp.completion.next_line_prefetch import accepted
 from spark_lsp.completion.rejection_backoff import RejectionBackoff
 from spark_lsp.completion.reuse import Result, Reuse, typed_through
+from spark_lsp.text.edit import Span
 
 READ_MS: Final = 750.0
 """Milliseconds after which a user who types something else has read the suggestion and rejects it (Cody's limit)."""
@@ -31,6 +32,15 @@ class _OnScreen:
     def rest(self, cursor: CursorContext) -> str:
         """Return the rest of it after its start was typed."""
         return typed_through(self.cursor.prefix, self.cursor.suffix, self.text, self.replaced, cursor)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedText:
+    """An accepted suggestion: the document that it was accepted in, and where the text is in it now."""
+
+    uri: str
+    span: Span
+    text: str
 
 
 class ShownSuggestions:
@@ -96,11 +106,11 @@ class ShownSuggestions:
             return  # the item was the menu's guess; that it was not taken says nothing of what continues it
         self._reject(shown, is_read=False)
 
-    def accepted(self, suggestion_id: int) -> None:
-        """Record that a suggestion was accepted whole; how much of it is kept is checked later."""
+    def accepted(self, suggestion_id: int) -> AcceptedText | None:
+        """Record that a suggestion was accepted whole, and return it; how much of it is kept is checked later."""
         shown = self._offered.pop(suggestion_id, None)
         if shown is None:
-            return
+            return None
         uri = shown.cursor.snapshot.uri
         self._on.pop(uri, None)
         self._backoff.accepted(uri)
@@ -109,6 +119,7 @@ class ShownSuggestions:
         self._feedback.watch(suggestion_id, uri, shown.cursor.offset, shown.text, after.snapshot.text)
         if len(shown.text.splitlines()) < 2:
             self._just_accepted[uri] = after.prefix
+        return AcceptedText(uri, Span(shown.cursor.offset, after.offset), shown.text)
 
     def partly_accepted(self, suggestion_id: int, characters: int) -> None:
         """Note how much of a suggestion was taken so far, the item of a menu that it continues included."""

@@ -4,15 +4,19 @@ from collections.abc import Callable
 from typing import Final
 
 from spark_lsp.edits.chain import Chain
+from spark_lsp.edits.diagnostic_source import diagnostic_edits
 from spark_lsp.edits.import_source import import_edits
 from spark_lsp.edits.next_edit import NOTHING, NextEdit, Silence, Situation
 from spark_lsp.edits.rename_source import FoundRenames, rename_edits
+from spark_lsp.edits.repeated_source import repeated_edits
 from spark_lsp.edits.signature_source import signature_edits
 
 SOURCES: Final[tuple[Callable[[Situation], FoundRenames | Silence], ...]] = (
     rename_edits,
     signature_edits,
     import_edits,
+    repeated_edits,
+    diagnostic_edits,
 )
 
 

@@ -7,6 +7,7 @@ import ast
 import builtins
 import re
 from collections import Counter
+from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
@@ -40,10 +41,28 @@ def import_edits(situation: Situation) -> FoundRenames | Silence:
         if not is_missing(bindings, name):
             continue
         needed = needed_import(situation.view, situation.path, name)
-        edit = import_edit(situation.path, situation.text, needed) if needed is not None else None
+        edit = import_edit(situation.path, situation.text, [needed]) if needed is not None else None
         if edit is not None:
             return FoundRenames((edit,))
     return NOTHING
+
+
+def suggested_imports(view: IndexView, path: str, text: str, suggested: Span) -> NextEdit | None:
+    """Return the edit that imports the names of a suggestion, which a Python text holds already; None for no such name.
+
+    A name counts that the file defines nowhere, and that one module of the workspace defines, once.
+    """
+    source = python_source(text)
+    if source is None:
+        return None
+    start = suggested.start
+    while start and (text[start - 1].isalnum() or text[start - 1] == "_"):
+        start -= 1
+    bindings = Bindings(source)
+    missing = [name for name in dict.fromkeys(_NAME.findall(text, start, suggested.end)) if is_missing(bindings, name)]
+    needed = [import_line for name in missing if (import_line := needed_import(view, path, name)) is not None]
+    edit = import_edit(path, text, needed) if needed else None
+    return edit if edit is not None and edit.span.end <= start else None
 
 
 def written_names(situation: Situation) -> list[str]:
@@ -91,9 +110,10 @@ def needed_import(view: IndexView, path: str, name: str) -> Needed | None:
     return Needed(module, name)
 
 
-def import_edit(path: str, text: str, needed: Needed) -> NextEdit | None:
-    """Return the edit that adds an import at its sorted place; whole lines of it."""
-    change = difference(text, with_imports(text, [needed]), 0.0)
+def import_edit(path: str, text: str, needed: Sequence[Needed]) -> NextEdit | None:
+    """Return the edit that adds imports at their sorted places; whole lines of it."""
+    after = with_imports(text, needed)
+    change = difference(text, after, 0.0)
     if not change.inserted:
         return None
     start = text.rfind("\n", 0, change.start) + 1
@@ -103,9 +123,8 @@ def import_edit(path: str, text: str, needed: Needed) -> NextEdit | None:
         end = len(text) if end < 0 else end
     else:
         end = last
-    after = with_imports(text, [needed])
     new_text = after[start : end + len(change.inserted) - len(change.removed)]
-    title = f"Import {needed.name} from {needed.path}"
+    title = " and ".join(f"Import {name.name} from {name.path}" for name in needed)
     return NextEdit(path, text, Span(start, end), new_text, "import", "computed", title)
 
 

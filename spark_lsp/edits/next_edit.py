@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 from spark_lsp.index.storage.view import EMPTY_VIEW, IndexView
-from spark_lsp.text.edit import Span
+from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.language import Language
 
-EditSource = Literal["rename", "signature", "import", "repeat"]
+EditSource = Literal["rename", "signature", "import", "repeat", "diagnostic"]
 Certainty = Literal["computed", "likely"]
 
 
@@ -52,12 +52,20 @@ NOTHING: Final = Silence("nothing")
 
 
 @dataclass(frozen=True, slots=True)
+class Fix:
+    """A quick fix of the editor's for a diagnostic: edits of the text now, at least one, and what they do."""
+
+    title: str
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """A document at the moment of a request, with what it was before its last edits.
 
     ``texts_before`` holds the texts before the last bursts, the newest first. ``read`` returns the current text of
     another file, an open document's before that on disk. ``changed_since_ns`` is when the document began to
-    change, by the clock of the files.
+    change, by the clock of the files. ``fixes`` are what the editor would fix, the nearest diagnostic first.
     """
 
     path: str
@@ -70,6 +78,7 @@ class Situation:
     uri: str = ""
     file: Path | None = None
     changed_since_ns: int = 0
+    fixes: tuple[Fix, ...] = ()
 
 
 def with_open_texts(view: IndexView, opened: Mapping[str, str]) -> Callable[[str], str]:

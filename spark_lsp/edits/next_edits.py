@@ -13,7 +13,7 @@ from spark_lsp.edits.chain import Chain, lines_between
 from spark_lsp.edits.computed import computed
 from spark_lsp.edits.gate import QUIET_S, GateContext, gate
 from spark_lsp.edits.journal import MAX_EDITS, Journal
-from spark_lsp.edits.next_edit import NOTHING, NextEdit, Silence, Situation
+from spark_lsp.edits.next_edit import NOTHING, Fix, NextEdit, Silence, Situation
 
 MAX_OFFERED: Final = 64
 MAX_TRIED: Final = 8
@@ -53,7 +53,7 @@ class NextEdits:
     _quiet: dict[tuple[str, int], float] = field(default_factory=dict)
     _is_fresh: bool = False
     """Whether the last change was none of the chain's."""
-    _silent_at: tuple[str, str] = ("", "")
+    _silent_at: tuple[str, str, tuple[Fix, ...]] = ("", "", ())
     _silence: Silence = NOTHING
 
     def changed(self, uri: str, path: str, before: str, after: str, now_s: float) -> None:
@@ -90,7 +90,7 @@ class NextEdits:
 
     async def _compute(self, situation: Situation) -> Silence:
         """Compute the chain for a document, unless its text gave nothing before; what followed earlier is kept then."""
-        key = (situation.path, situation.text)
+        key = (situation.path, situation.text, situation.fixes)
         if key == self._silent_at:
             return self._silence
         answer = await asyncio.to_thread(computed, situation)

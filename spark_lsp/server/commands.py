@@ -11,6 +11,7 @@ from spark_lsp.server.convert import clamped_position
 from spark_lsp.server.copilot_inline_edit import ACCEPT_COMMAND, accept_next_edit
 from spark_lsp.server.guard import as_dict, guarded
 from spark_lsp.server.session import Session
+from spark_lsp.server.suggested_imports import add_imports
 
 Command = Callable[[Session, list[Any]], Awaitable[Any]]
 
@@ -31,9 +32,10 @@ def _handler(session: Session, command: Command) -> Callable[..., Awaitable[Any]
 
 
 async def accept_completion(session: Session, arguments: list[Any]) -> None:
-    """Count an accepted suggestion."""
-    if session.workspace and arguments:
-        session.workspace.completer.accepted(_id(arguments[0]))
+    """Count an accepted suggestion, and import the names that it needs."""
+    accepted = session.workspace.completer.accepted(_id(arguments[0])) if session.workspace and arguments else None
+    if accepted is not None:
+        session.tasks.spawn(add_imports(session, accepted), "imports of a suggestion")
 
 
 async def apply_action(session: Session, arguments: list[Any]) -> bool:

@@ -7,6 +7,7 @@ from pygls.lsp.server import LanguageServer
 
 from spark_lsp.server.guard import guarded
 from spark_lsp.server.session import Session
+from spark_lsp.server.suggested_imports import import_text_edits
 from spark_lsp.server.suggestions import accept_command, complete, range_of
 from spark_lsp.text.edit import Span
 
@@ -44,6 +45,9 @@ async def completion(session: Session, params: types.CompletionParams) -> types.
         sort_text="~spark",
         text_edit=types.TextEdit(range_of(session, cursor, span), text),
         filter_text=begun + cursor.line_suffix[: answer.suggestion.replaced] + answer.suggestion.text,
+        additional_text_edits=await import_text_edits(
+            session, cursor, answer.suggestion.text, answer.suggestion.replaced
+        ),
         command=accept_command(answer.suggestion),
     )
     return types.CompletionList(is_incomplete=True, items=[item])

@@ -107,6 +107,14 @@ def position_in(params: Mapping[str, Any]) -> types.Position:
     return _position(params.get("position"))
 
 
+def range_in(value: Mapping[str, Any]) -> types.Range | None:
+    """Return the ``range`` of a part of a message of our own; None where it has no start or no end."""
+    place = value.get("range")
+    if not isinstance(place, Mapping) or "start" not in place or "end" not in place:
+        return None
+    return types.Range(_position(place["start"]), _position(place["end"]))
+
+
 def selected_in(context: Mapping[str, Any]) -> types.SelectedCompletionInfo | None:
     """Return the entry that is chosen in the menu, of a message of our own; without a range or a text it is empty."""
     selected = context.get("selectedCompletionInfo")

@@ -10,13 +10,14 @@ from typing import Any
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
-from spark_lsp.edits.next_edit import Silence, Situation, with_open_texts
+from spark_lsp.edits.next_edit import Fix, Silence, Situation, with_open_texts
 from spark_lsp.edits.next_edits import OfferedEdit
 from spark_lsp.errors import Reason
 from spark_lsp.index.scan.secrets import is_secret_name
 from spark_lsp.index.storage.view import EMPTY_VIEW
 from spark_lsp.server.convert import position_in, to_offset, to_range, uri_in
 from spark_lsp.server.guard import as_dict, guarded
+from spark_lsp.server.quick_fixes import fixes_in
 from spark_lsp.server.session import Session
 from spark_lsp.text.language import language_of_id, language_of_path
 from spark_lsp.text.snapshot import Snapshot
@@ -57,7 +58,8 @@ async def inline_edit(session: Session, params: dict[str, Any]) -> dict[str, Any
     """Answer with the edit to make next, or with none and the reason."""
     trace = Trace("next_edit")
     position = position_in(params)
-    answer = await next_edit_at(session, uri_in(params), position, as_dict(params.get("textDocument")).get("version"))
+    version = as_dict(params.get("textDocument")).get("version")
+    answer = await next_edit_at(session, uri_in(params), position, version, params.get("fixes"))
     if isinstance(answer, str):
         session.log.add(trace.finish(answer))
         return {"edits": [], "reason": answer}
@@ -67,13 +69,19 @@ async def inline_edit(session: Session, params: dict[str, Any]) -> dict[str, Any
     return {"edits": [_as_json(session, answer)], "reason": Reason.OK}
 
 
-async def next_edit_at(session: Session, uri: str, position: types.Position, version: Any = None) -> PlacedEdit | str:
-    """Return the edit that follows from the last ones, or the reason code why there is none."""
+async def next_edit_at(
+    session: Session, uri: str, position: types.Position, version: Any = None, fixes: Any = None
+) -> PlacedEdit | str:
+    """Return the edit that follows from the last ones, or the reason code why there is none.
+
+    ``fixes`` are quick fixes as docs/protocol.md has them, which count only for the version that they come with.
+    """
     snapshot = session.documents.snapshot(uri)
     await session.folder.wait_until_open()
     if snapshot is None:
         return Reason.gate("not_open")
-    situation = _situation(session, snapshot)
+    known_fixes = fixes_in(fixes, snapshot, session.encoding) if version == snapshot.version else ()
+    situation = _situation(session, snapshot, known_fixes)
     refusal = _refusal(session) or ("" if version in {None, snapshot.version} else Reason.edit("stale"))
     if refusal or situation is None:
         return refusal or Reason.edit("language")
@@ -148,7 +156,7 @@ def _refusal(session: Session) -> str:
     return Reason.PAUSED if session.workspace and session.workspace.completer.is_paused else ""
 
 
-def _situation(session: Session, snapshot: Snapshot) -> Situation | None:
+def _situation(session: Session, snapshot: Snapshot, fixes: tuple[Fix, ...]) -> Situation | None:
     language = language_of_id(snapshot.language) or (language_of_path(snapshot.path) if snapshot.path else None)
     if language is None:
         return None
@@ -166,6 +174,7 @@ def _situation(session: Session, snapshot: Snapshot) -> Situation | None:
         uri=snapshot.uri,
         file=snapshot.path,
         changed_since_ns=baseline.since_ns if baseline else 0,
+        fixes=fixes,
     )
 
 

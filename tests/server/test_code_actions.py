@@ -9,7 +9,7 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from scripts.harness.editor import SCRIPTED, Editor, _listen, capabilities, editor
+from scripts.harness.editor import SCRIPTED, Editor, capabilities, editor, listen
 from spark_lsp.server.convert import changed
 
 pytestmark = pytest.mark.slow
@@ -90,7 +90,7 @@ async def test_an_editor_that_answers_nothing_while_it_waits_gets_its_edit(tmp_p
 
     async with editor(WORKSPACE, tmp_path, (*SCRIPTED, BODY)) as window:
         await window.ready()
-        _listen(window.client, types.WINDOW_WORK_DONE_PROGRESS_CREATE, answer_later)
+        listen(window.client, types.WINDOW_WORK_DONE_PROGRESS_CREATE, answer_later)
         edit = await asyncio.wait_for(_chosen(window, window.open("b.py", BEFORE)), 20)
         answered.set()
         assert edit is not None
@@ -370,7 +370,7 @@ class _Progress:
         self.values: list[dict[str, Any]] = []
         self._changed = asyncio.Event()
         self._tokens: set[Any] = set()
-        _listen(window.client, types.PROGRESS, self._on_progress)
+        listen(window.client, types.PROGRESS, self._on_progress)
 
     async def writing(self) -> None:
         """Wait until the model has said something."""

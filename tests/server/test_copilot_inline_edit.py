@@ -14,6 +14,7 @@ MODULE = "(item):\n    return item\n\n\nx = price(1)\n"
 WORKSPACE = f"#- shop/price.py\ndef price{MODULE}#- shop/cart.py\nfrom shop.price import price\n"
 OPENED = f"def price$0{MODULE}"
 PATH = "shop/price.py"
+RANGE = {"start": {"line": 5, "character": 0}, "end": {"line": 5, "character": 1}}
 
 
 async def _ask(window: Editor, at: types.Position, version: int | None = None) -> tuple[list[Any], str]:
@@ -99,6 +100,28 @@ async def _renamed_while_paused(window: Editor) -> types.Position:
     start = types.Position(at.line, at.character - len("price"))
     window.change(PATH, types.Range(start, at), "cost")
     return start
+
+
+@pytest.mark.parametrize(
+    ("fixes", "expected"),
+    [
+        ([{"title": "Add it", "edits": [{"range": RANGE, "newText": "y = 2"}]}], ("ok", "y = 2")),
+        ([{"title": "", "edits": []}, {"title": "Add it", "edits": [{"range": RANGE, "newText": "z"}]}], ("ok", "z")),
+        ([{"title": "Add it", "edits": [{"range": {}, "newText": 3}]}], ("edit.nothing", "")),
+        ({"title": "Add it"}, ("edit.nothing", "")),
+    ],
+    ids=["whole", "the second", "of a wrong type", "no list"],
+)
+async def test_a_quick_fix_of_the_editor(fixes: Any, expected: tuple[str, str], tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path) as window:
+        await window.ready()
+        window.open(PATH, OPENED)
+        window.type(PATH, types.Position(5, 0), "y")
+        document = {"uri": window.uri(PATH), "version": window.versions[PATH]}
+        params = {"textDocument": document, "position": {"line": 5, "character": 1}, "fixes": fixes}
+        answer = await window.send("textDocument/copilotInlineEdit", params)
+        texts = [(edit.text, edit.data.source) for edit in answer.edits]
+        assert (answer.reason, texts) == (expected[0], [(expected[1], "diagnostic")] if expected[1] else [])
 
 
 async def test_every_editor_has_it_as_a_code_action(tmp_path: Path) -> None:

@@ -79,7 +79,9 @@ async function pickModel(session: Session): Promise<void> {
   }));
   const automatic = { label: "$(sparkle) The best one for this machine", description: current === "" ? "chosen" : "" };
   const file = { label: "$(folder-opened) A GGUF file…", description: "" };
-  const picked = await vscode.window.showQuickPick([automatic, ...choices, file], { title: "Spark LSP: choose a model" });
+  const picked = await vscode.window.showQuickPick([automatic, ...choices, file], {
+    title: "Spark LSP: choose a model",
+  });
   let name: string | undefined = picked === automatic ? "" : picked?.label;
   if (picked === file) {
     const chosen = await vscode.window.showOpenDialog({ filters: { "GGUF models": ["gguf"] }, openLabel: "Use Model" });
@@ -134,6 +136,8 @@ function rows(session: Session, pages: Pages, status: StatusItem): Row[] {
     { id: "installServer", run: () => session.install() },
     { id: "rewrite", run: () => rewrite(session) },
     { id: "dismiss", run: () => session.ghostText.dismiss() },
+    { id: "acceptNextEdit", run: () => session.nextEdits.accept() },
+    { id: "dismissNextEdit", run: async () => session.nextEdits.dismiss() },
   ];
 }
 

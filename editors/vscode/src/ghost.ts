@@ -74,6 +74,11 @@ export class GhostText implements vscode.Disposable {
     this.hasStreams = true;
   }
 
+  /** Whether a suggestion is on the screen. */
+  get isShown(): boolean {
+    return this.given !== undefined;
+  }
+
   /** What Escape does: nothing more comes, and the server learns that this text was not wanted. */
   async dismiss(): Promise<void> {
     const item = this.given === undefined ? undefined : this.growth?.whole;

@@ -9,6 +9,9 @@ export const CONTEXT = "spark/context";
 export const FOCUSED = "textDocument/didFocus";
 export const SHOWN = "textDocument/didShowCompletion";
 export const DISMISSED = "textDocument/didDismissCompletion";
+export const NEXT_EDIT = "textDocument/copilotInlineEdit";
+export const EDIT_SHOWN = "textDocument/didShowInlineEdit";
+export const EDIT_DISMISSED = "textDocument/didDismissInlineEdit";
 
 /** Commands that the server runs for workspace/executeCommand. */
 export const COMMAND = {
@@ -35,6 +38,19 @@ export interface StreamItem {
   readonly insertText: string;
   readonly range?: Range;
   readonly command?: Command;
+}
+
+/** An edit that follows from the last one; the editor makes it, and runs the command then. */
+export interface InlineEdit {
+  readonly text: string;
+  readonly textDocument: { readonly uri: string; readonly version: number | null };
+  readonly range: Range;
+  readonly command: Command;
+}
+
+export interface InlineEdits {
+  readonly edits: readonly InlineEdit[];
+  readonly reason?: string;
 }
 
 /** A partial result: the whole text so far. */

@@ -17,6 +17,7 @@ import { output } from "./programs";
 import { COMMAND, FOCUSED, LOG, STATUS, type LogEntry, type Status } from "./protocol";
 import { SECTION, contributedKeys, explicitSettings } from "./settings";
 import type { StatusItem } from "./status";
+import { NextEdits } from "./next_edit";
 import { Typing } from "./typing";
 
 /** Every language: the server knows which it can do and says why it does not answer. */
@@ -31,6 +32,7 @@ export class Session implements vscode.Disposable {
   readonly output = vscode.window.createOutputChannel("Spark LSP", { log: true });
   readonly typing = new Typing();
   readonly ghostText: GhostText;
+  readonly nextEdits: NextEdits;
   private client: LanguageClient | undefined;
   private program: string | undefined;
   private speedAskedMs = 0;
@@ -42,6 +44,11 @@ export class Session implements vscode.Disposable {
     private readonly status: StatusItem,
   ) {
     this.ghostText = new GhostText(SELECTOR, context.extension.id, this.typing, () => this.client);
+    this.nextEdits = new NextEdits(
+      SELECTOR,
+      () => this.client,
+      () => this.ghostText.isShown,
+    );
   }
 
   restart(): Promise<void> {
@@ -133,6 +140,7 @@ export class Session implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.nextEdits.dispose();
     this.ghostText.dispose();
     this.typing.dispose();
     this.output.dispose();
@@ -173,6 +181,7 @@ export class Session implements vscode.Disposable {
     client.onDidChangeState(({ newState }) => {
       if (newState === State.Stopped) {
         this.ghostText.reset();
+        this.nextEdits.hide();
         this.status.show({ kind: "Inactive", message: "The server has stopped." });
       }
     });

@@ -4,6 +4,7 @@
 
 local config = require("spark.config")
 local draw = require("spark.next_edit_draw")
+local fixes = require("spark.quick_fixes")
 local position = require("spark.position")
 
 local M = {}
@@ -105,16 +106,22 @@ local function show()
   map(here)
 end
 
+---@param bufnr integer
+---@param tick integer
+---@return boolean
+local function is_current(bufnr, tick)
+  return vim.api.nvim_get_current_buf() == bufnr
+    and vim.api.nvim_buf_get_changedtick(bufnr) == tick
+    and vim.api.nvim_get_mode().mode == "n"
+end
+
 ---@param client vim.lsp.Client
 ---@param bufnr integer
 ---@param tick integer
 ---@param result table?
 local function answered(client, bufnr, tick, result)
   local edit = result and result.edits and result.edits[1]
-  local is_current = vim.api.nvim_get_current_buf() == bufnr
-    and vim.api.nvim_buf_get_changedtick(bufnr) == tick
-    and vim.api.nvim_get_mode().mode == "n"
-  if not is_current then
+  if not is_current(bufnr, tick) then
     return
   end
   M.hide()
@@ -136,8 +143,20 @@ function M.request()
   local document = { uri = params.textDocument.uri, version = vim.lsp.util.buf_versions[bufnr] }
   local tick = vim.api.nvim_buf_get_changedtick(bufnr)
   asked_tick = tick
-  client:request(METHOD, { textDocument = document, position = params.position }, function(_, result)
+  local question = { textDocument = document, position = params.position }
+  client:request(METHOD, question, function(_, result)
     answered(client, bufnr, tick, result)
+    if current or not result or result.reason ~= "edit.nothing" or not is_current(bufnr, tick) then
+      return
+    end
+    fixes.nearest(bufnr, client.offset_encoding, function(fix)
+      if not is_current(bufnr, tick) or current then
+        return
+      end
+      client:request(METHOD, vim.tbl_extend("force", question, { fixes = { fix } }), function(_, second)
+        answered(client, bufnr, tick, second)
+      end, bufnr)
+    end)
   end, bufnr)
 end
 
@@ -221,6 +240,12 @@ local function moved()
   end
 end
 
+local function diagnosed()
+  if not current and edited_ms > 0 and vim.uv.now() - edited_ms < FOLLOW_MS then
+    request_soon()
+  end
+end
+
 local function left()
   if not jumping then
     M.hide()
@@ -234,6 +259,7 @@ function M.watch(bufnr)
     TextChanged = changed,
     InsertLeave = changed,
     CursorMoved = moved,
+    DiagnosticChanged = diagnosed,
     InsertEnter = M.hide,
     BufLeave = left,
   }) do
