@@ -17,6 +17,7 @@ from spark_lsp.actions.checks.examples import assertions_of
 from spark_lsp.actions.checks.functions import Function, function_at, parsed
 from spark_lsp.actions.checks.generated_test import has_enough, repaired, test_problem
 from spark_lsp.actions.checks.sure import sure_part
+from spark_lsp.actions.checks.unpredictable import unpredictable_call, unpredictable_source
 from spark_lsp.actions.definition import CALLABLES, DefinitionNode, definition_at
 from spark_lsp.actions.implement_body import Wish, write_body
 from spark_lsp.actions.layout import newline_of
@@ -62,6 +63,10 @@ class GenerateTests:
         definition = _tested(target)
         if definition is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is no function here that a test could call.")
+        source = await asyncio.to_thread(_unpredictable, target, definition)
+        if source:
+            message = f"{definition.name} uses {source}, so no test can name its result."
+            return Proposal(self.id, (), Reason.EMPTY, message)
         path = tools.context.path_of(target.snapshot)
         plan = plan_of(target, definition, path, tools.context.view)
         if isinstance(plan, Refusal):
@@ -105,6 +110,16 @@ def _function(target: Target, definition: DefinitionNode) -> Function | None:
     line = target.snapshot.text.count("\n", 0, target.syntax.wrap(definition.inner).span.start) + 1
     at = function_at(tree, line) if tree is not None else None
     return at[0] if at is not None else None
+
+
+def _unpredictable(target: Target, definition: DefinitionNode) -> str:
+    """Return what makes a function's result unpredictable; empty for nothing that is known."""
+    assert target.syntax is not None, "the caller has looked"
+    language = target.syntax.language.name
+    if language != "python":
+        return unpredictable_call(language, definition.whole.span.text(target.snapshot.text))
+    function, module = _function(target, definition), parsed(target.snapshot.text)
+    return unpredictable_source(function, module) if function is not None and module is not None else ""
 
 
 def _wish(target: Target, definition: DefinitionNode) -> Wish:

@@ -1,10 +1,12 @@
 """``generate.tests``: the test file of the function, its imports, and a body from the model."""
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from scripts.harness.fixture import parse_fixture
+from spark_lsp.actions.checks.unpredictable import unpredictable_source
 from spark_lsp.actions.generate_tests import test_path as path_of_tests
 from spark_lsp.engine.base import CompletionRequest, TextPart
 from spark_lsp.engine.testing import ScriptedEngine
@@ -100,6 +102,33 @@ async def test_an_expected_value_that_the_model_guesses_is_no_test() -> None:
     target = target_of(PYTHON, "shapes/box.py")
     proposal = await TestWorkspace(engine).actions.propose("generate.tests", target)
     assert (proposal.reason, proposal.edits, proposal.files) == ("trimmed.unsure", (), ())
+
+
+UNPREDICTABLE = {
+    "chance": ("a.py", "from random import choice as pick\n\n\ndef f(xs):\n    $0return pick(xs)\n", "random.choice"),
+    "in a function that is called": (
+        "a.py",
+        "import datetime as dt\n\n\ndef _now():\n    return dt.date.today()\n\n\ndef f():\n    $0return _now().year\n",
+        "datetime.date.today",
+    ),
+    "javascript": ("a.js", "export function f(xs) {\n  $0return xs[Math.random() * xs.length];\n}\n", "Math.random"),
+    "go": ("a.go", "package a\n\nfunc F() int {\n\t$0return rand.Intn(3)\n}\n", "rand.Intn"),
+}
+
+
+@pytest.mark.parametrize(("path", "before", "source"), UNPREDICTABLE.values(), ids=UNPREDICTABLE)
+async def test_a_result_that_nobody_can_know_is_not_asserted(path: str, before: str, source: str) -> None:
+    engine = ScriptedEngine(["x"])
+    proposal = await TestWorkspace(engine).actions.propose("generate.tests", target_of(before, path))
+    assert (proposal.files, engine.requests) == ((), [])
+    assert proposal.message.lower() == f"f uses {source}, so no test can name its result.".lower()
+
+
+def test_a_name_of_the_own_module_is_no_chance() -> None:
+    module = ast.parse("import os\nrandom = [1]\n\n\ndef f(time):\n    return os.path.join(random[0], time.time())\n")
+    function = module.body[-1]
+    assert isinstance(function, ast.FunctionDef)
+    assert unpredictable_source(function, module) == ""
 
 
 async def test_the_model_is_shown_the_test_file() -> None:

@@ -1,4 +1,4 @@
-"""Check that rewritten Python catches the same errors, returns the same constants and passes on the same strings. Pure.
+"""Check that rewritten Python keeps the errors it catches, its returned constants, passed strings and formats. Pure.
 
 Small models drop a ``try`` around a body, one ``return None`` of several, or the function of a regular expression.
 """
@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
+from spark_lsp.actions.checks.conversions import conversion_problem
 from spark_lsp.actions.checks.functions import FUNCTION_TYPES, Function, called_name, parsed
 
 _ABOUT_ERRORS = re.compile(r"\b(?:except\w*|errors?|catch\w*|handl\w*|rais\w*|try)\b", re.IGNORECASE)
@@ -28,7 +29,7 @@ def outcome_problem(before: str, after: str, instruction: str = "") -> str:
             continue
         for was, now in zip(functions, kept[name], strict=True):
             problem = _not_caught(was, now, instruction) or _not_returned(was, now, instruction)
-            problem = problem or _given_elsewhere(was, now, instruction)
+            problem = problem or _given_elsewhere(was, now, instruction) or conversion_problem(was, now, instruction)
             if problem:
                 return problem
     return ""

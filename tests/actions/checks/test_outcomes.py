@@ -51,6 +51,26 @@ PAIRS = {
         "if A:\n    def f(x):\n        return x\nelse:\n    def f(x):\n        g(x)\n        return True\n",
         "Bad would no longer be caught.",
     ),
+    "a conversion that an f-string lacks": (
+        "def f(x):\n    return '%s(x=%r)' % (name, x)\n",
+        "def f(x):\n    return f'{name}(x={x})'\n",
+        "A value would not be formatted with !r any more.",
+    ),
+    "conversions that an f-string has": (
+        "def f(x):\n    return '%s %r %d %5.2f %-8s %08x %%' % x\n",
+        "def f(a, b, c, d, e, g):\n    return f'{a} {b!r} {c} {d:5.2f} {e:<8} {g:08x} %'\n",
+        "",
+    ),
+    "a precision that is dropped": (
+        "def f(x):\n    return '{0:>10} {1:.3f} {1!r:{2}}'.format(x, y, z)\n",
+        "def f(x):\n    return f'{x:>10} {y:.2f} {y!r:{z}}'\n",
+        "A value would not be formatted with :.3f any more.",
+    ),
+    "repr in place of a conversion": (
+        "def f(x):\n    return '%r' % (x,) + format(x, '.1f')\n",
+        "def f(x):\n    return repr(x) + f'{x:.1f}'\n",
+        "",
+    ),
     "no Python": ("def f(:", "def f(x): pass", ""),
 }
 
