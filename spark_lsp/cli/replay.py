@@ -53,7 +53,7 @@ async def replay(engine: Engine, recording: Recording) -> Recording:
         return ""
 
     writer = Writer(engine, RecordedPrompts(recording), Reuse(), keep)
-    generation = writer.begin(SharedGeneration(recording.cursor, "", recording.terms, recording.manual))
+    generation = writer.begin(SharedGeneration(recording.cursor, recording.terms, recording.manual))
     if generation.task is not None:
         await generation.task
     if not recordings:

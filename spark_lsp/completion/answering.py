@@ -4,9 +4,11 @@ Every answer carries a reason code. Never raises for what a user can meet: engin
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import count
 
 from spark_lsp.completion.answer import CompletionAnswer, Suggestion
 from spark_lsp.completion.cursor_context import CursorContext
@@ -14,12 +16,12 @@ from spark_lsp.completion.gate import Gates
 from spark_lsp.completion.generations import Generations
 from spark_lsp.completion.pace import Pace
 from spark_lsp.completion.postprocess.known_names import IsKnownName
-from spark_lsp.completion.postprocess.pipeline import Terms
+from spark_lsp.completion.postprocess.pipeline import PostprocessResult, Terms
 from spark_lsp.completion.rejection_backoff import terms_for
 from spark_lsp.completion.reuse import Result, Reuse
 from spark_lsp.completion.shared_generation import SharedGeneration
 from spark_lsp.completion.shown import ShownSuggestions
-from spark_lsp.completion.writer import Writer
+from spark_lsp.completion.writer import Prompts, Writer
 from spark_lsp.config import CompletionSettings
 from spark_lsp.errors import Reason
 from spark_lsp.trace import Trace
@@ -46,8 +48,10 @@ class Answering:
     shown: ShownSuggestions
     reuse: Reuse
     writer: Writer
+    prompts: Prompts
     generations: Generations
-    _suggestions: int = 0
+    numbers: Iterator[int] = field(default_factory=partial(count, 1))
+    """The numbers of the next suggestions."""
 
     async def answers(self, request: Request) -> AsyncGenerator[CompletionAnswer]:
         """Yield cumulative answers; the last one is final."""
@@ -74,22 +78,23 @@ class Answering:
             refusal = self.gates.refuses_even_manual(cursor)
         if refusal:
             return CompletionAnswer(None, refusal, final=True)
-        terms = terms_for(self.settings, self.writer.model_name, edit_state.streak, self.is_known_name, manual=manual)
+        terms = terms_for(self.settings, self.writer.basis, edit_state.streak, self.is_known_name, manual=manual)
         if terms.raised_by:
             trace.note(rejections_in_a_row=terms.raised_by, min_confidence=round(terms.confidence, 3))
         with trace.stage("reuse"):
-            kept = self.reuse.look_up(cursor, self.writer.settings_key(terms), exact=manual)
+            kept = self.reuse.look_up(cursor, terms.settings_key, exact=manual)
         if kept and not self.reuse.is_rejected(cursor, kept.text, exactly=manual):
             trace.note(reuse="typed_through_or_same")
-            return self.of_text(kept.id or self.number(), cursor, kept.text, kept.replaced, manual=manual)
+            return self.of_text(kept.id or next(self.numbers), cursor, kept.text, kept.replaced, manual=manual)
         with trace.stage("gate"):
             refusal = self.gates.refuses(cursor, edit_state, manual=manual)
         if refusal:
             return CompletionAnswer(None, refusal, final=True)
-        generated = None if manual else self._generated_before(cursor, terms)
-        if generated:
-            trace.note(reuse="said_before")
-        return generated or terms
+        rest = None if manual else self.generations.rest(cursor, terms)
+        if rest is None:
+            return terms
+        trace.note(reuse="said_before")
+        return self._of_rest(cursor, rest, terms)
 
     async def _generation(self, request: Request, terms: Terms) -> SharedGeneration | None:
         """Return a running generation or a new one; None if a newer request came during the wait."""
@@ -98,7 +103,7 @@ class Answering:
         if generation is not None:
             request.trace.note(reuse="adopted")
             return generation
-        self.writer.prepare(cursor)
+        self.prompts.prepare(cursor.snapshot, cursor.offset)  # it is there by the time that the wait is over
         with request.trace.stage("pace"):
             is_wanted = await self.pace.wait(cursor.snapshot.uri, self.writer.latency_ms.value, manual=manual)
         if not is_wanted:
@@ -113,15 +118,16 @@ class Answering:
         Cancellation fails the request; the deadline only ends the waiting.
         """
         cursor, trace, manual = request.cursor, request.trace, generation.manual
-        number = self.number()
         event = generation.watch()
+        number = next(self.numbers)
         answer = CompletionAnswer(None, generation.reason, final=False)
         try:
             while not generation.done:
                 if not generation.continues(cursor):
                     return
-                text, replaced = generation.text_at(cursor)
-                answer = self.of_text(number, cursor, text, replaced, final=False, manual=manual)
+                if generation.processed.text:
+                    text, replaced = generation.text_at(cursor)
+                    answer = self.of_text(number, cursor, text, replaced, final=False, manual=manual)
                 if answer.suggestion:
                     yield answer
                 try:
@@ -148,25 +154,17 @@ class Answering:
         finally:
             generation.unwatch(event)
 
-    def _generated_before(self, cursor: CursorContext, terms: Terms) -> CompletionAnswer | None:
-        """Answer with what the last generation wrote beyond what was typed of it; None when it wrote no more."""
-        uri, key = cursor.snapshot.uri, self.writer.settings_key(terms)
-        generation = self.generations.of(uri)
-        rest = generation.rest(cursor, terms) if generation and generation.settings_key == key else None
-        if rest is None:
-            return None
+    def _of_rest(self, cursor: CursorContext, rest: PostprocessResult, terms: Terms) -> CompletionAnswer:
+        """Answer with what the last generation wrote beyond what was typed of it, and keep it for the next keys."""
         if not rest.text:
             return CompletionAnswer(None, Reason.trimmed(rest.rule), final=True)
-        is_chosen = cursor.selected is not None
+        uri, is_chosen = cursor.snapshot.uri, cursor.selected is not None
         self.reuse.store(
-            Result(uri, cursor.prefix, cursor.suffix, rest.text, rest.replaced, key, behind_item=is_chosen)
+            Result(
+                uri, cursor.prefix, cursor.suffix, rest.text, rest.replaced, terms.settings_key, behind_item=is_chosen
+            )
         )
-        return self.of_text(self.number(), cursor, rest.text, rest.replaced, manual=False)
-
-    def number(self) -> int:
-        """Return a number for the next suggestion."""
-        self._suggestions += 1
-        return self._suggestions
+        return self.of_text(next(self.numbers), cursor, rest.text, rest.replaced, manual=False)
 
     def of_text(
         self, number: int, cursor: CursorContext, text: str, replaced: int, *, final: bool = True, manual: bool

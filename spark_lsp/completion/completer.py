@@ -84,6 +84,7 @@ class Completer:
             self.shown_suggestions,
             self.reuse,
             self.writer,
+            context,
             self.generations,
         )
 
@@ -183,9 +184,9 @@ class Completer:
 
     def _begin_next(self, cursor: CursorContext) -> SharedGeneration:
         """Begin the generation of the next line, on the terms after an acceptance, which ends every back-off."""
-        no_streak, model = RejectionStreak(), self.writer.model_name
-        terms = terms_for(self._settings, model, no_streak, self._is_known_name, manual=False)
-        return self.writer.begin(SharedGeneration(cursor, self.writer.settings_key(terms), terms, is_next=True))
+        no_streak = RejectionStreak()
+        terms = terms_for(self._settings, self.writer.basis, no_streak, self._is_known_name, manual=False)
+        return self.writer.begin(SharedGeneration(cursor, terms, is_next=True))
 
     async def _with_others(
         self, cursor: CursorContext, trace: Trace, answer: CompletionAnswer, wanted: int, deadline: float = math.inf
@@ -201,7 +202,7 @@ class Completer:
             text, until = answer.suggestion.text, min(deadline, usual_deadline)
             candidates = await other_candidates(self.writer, generation, text, wanted - 1, until)
         others = tuple(
-            Suggestion(processed.text, processed.replaced, self._answering.number())
+            Suggestion(processed.text, processed.replaced, next(self._answering.numbers))
             for processed in candidates
             if not cursor.renames(processed.text) and not self.reuse.is_rejected(cursor, processed.text, exactly=True)
         )
@@ -219,7 +220,7 @@ class Completer:
                 self._offer(trace, cursor, alternative, is_shown=False)
             self.reuse.offered(cursor, suggestion.id)
             if not (manual or cursor.ignored_reason):
-                self.next_line_prefetch.expect(cursor, suggestion.text, suggestion.replaced)
+                self.next_line_prefetch.expect(cursor, suggestion)
         record = trace.finish(answer.reason)
         self._log(record)
         return replace(answer, final=True, record=record)
@@ -229,8 +230,7 @@ class Completer:
         language, model, is_hidden = cursor.snapshot.language, self.writer.model_name, bool(cursor.ignored_reason)
         latency_ms = trace.elapsed_ms
         self.feedback.offered(suggestion.id, language, len(suggestion.text), model, latency_ms, is_hidden=is_hidden)
-        note = self.shown_suggestions.show if is_shown and not is_hidden else self.shown_suggestions.offer
-        note(cursor, suggestion.id, suggestion.text, suggestion.replaced)
+        self.shown_suggestions.show(cursor, suggestion, is_candidate=is_hidden or not is_shown)
 
 
 def _trace(name: str, cursor: CursorContext, *, manual: bool) -> Trace:

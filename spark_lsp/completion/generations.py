@@ -7,7 +7,7 @@ import asyncio
 
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.next_line_prefetch import NextLinePrefetch
-from spark_lsp.completion.postprocess.pipeline import Terms
+from spark_lsp.completion.postprocess.pipeline import PostprocessResult, Terms
 from spark_lsp.completion.shared_generation import SharedGeneration
 from spark_lsp.completion.writer import Writer
 
@@ -28,13 +28,18 @@ class Generations:
         """Whether a generation is running."""
         return any(not generation.done for generation in self._generations.values())
 
+    def rest(self, cursor: CursorContext, terms: Terms) -> PostprocessResult | None:
+        """Return what a document's last generation has beyond what was typed of it, on the same terms."""
+        generation = self._generations.get(cursor.snapshot.uri)
+        return generation.rest(cursor, terms) if generation else None
+
     def of(self, uri: str) -> SharedGeneration | None:
         """Return a document's last generation."""
         return self._generations.get(uri)
 
     def begin(self, cursor: CursorContext, terms: Terms, *, manual: bool) -> SharedGeneration:
         """Begin to generate for a cursor; what was written for its document before is stopped."""
-        generation = SharedGeneration(cursor, self._writer.settings_key(terms), terms, manual)
+        generation = SharedGeneration(cursor, terms, manual)
         self._replace(cursor.snapshot.uri, generation)
         return self._writer.begin(generation)
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from spark_lsp.completion.answer import Suggestion
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.indent import uses_tabs
 from spark_lsp.completion.shared_generation import SharedGeneration
@@ -36,9 +37,9 @@ class NextLinePrefetch:
         self._stands_s = stands_s
         self._prepared: dict[str, _Prepared] = {}
 
-    def expect(self, cursor: CursorContext, text: str, replaced: int) -> None:
+    def expect(self, cursor: CursorContext, suggestion: Suggestion) -> None:
         """Prepare what follows when this suggestion is accepted."""
-        uri = cursor.snapshot.uri
+        uri, text, replaced = cursor.snapshot.uri, suggestion.text, suggestion.replaced
         prepared = _Prepared(cursor.prefix + text, cursor.suffix[replaced:])
         known = self._prepared.get(uri)
         if known and (known.after, known.rest) == (prepared.after, prepared.rest):
@@ -60,7 +61,7 @@ class NextLinePrefetch:
         if prepared is None or prepared.generation is None or not prepared.generation.continues(cursor):
             return None
         del self._prepared[cursor.snapshot.uri]
-        prepared.generation.is_next = False
+        prepared.generation.adopt()
         return prepared.generation
 
     def changed(self, cursor: CursorContext) -> None:

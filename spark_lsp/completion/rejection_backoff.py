@@ -26,6 +26,19 @@ FADES_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerBasis:
+    """What an answer depends on besides the document and the settings.
+
+    ``model`` is the loaded model's name and ``fingerprint`` names its weights, both empty before it is loaded;
+    ``digest`` names what of the workspace a prompt shows.
+    """
+
+    model: str = ""
+    fingerprint: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RejectionStreak:
     """Rejections in a row in one document, and when the last one came, on any clock that does not go back."""
 
@@ -57,12 +70,24 @@ def threshold(plain: float, streak: RejectionStreak, *, manual: bool) -> float:
 
 
 def terms_for(
-    settings: CompletionSettings, model: str, streak: RejectionStreak, is_known_name: IsKnownName, *, manual: bool
+    settings: CompletionSettings,
+    basis: AnswerBasis,
+    streak: RejectionStreak,
+    is_known_name: IsKnownName,
+    *,
+    manual: bool,
 ) -> Terms:
     """Return what a suggestion of a model has to meet."""
-    plain = usual_threshold(model) if settings.min_confidence == "auto" else settings.min_confidence
+    plain = usual_threshold(basis.model) if settings.min_confidence == "auto" else settings.min_confidence
     confidence = threshold(plain, streak, manual=manual)
-    return Terms(settings.max_lines, confidence, is_known_name, streak.rejections if confidence > plain else 0)
+    raised_by = streak.rejections if confidence > plain else 0
+    key = settings_key(basis, settings.max_lines, confidence)
+    return Terms(settings.max_lines, confidence, is_known_name, raised_by, key)
+
+
+def settings_key(basis: AnswerBasis, max_lines: int, confidence: float) -> str:
+    """Name what an answer depends on besides the document."""
+    return f"{basis.fingerprint}:{max_lines}:{confidence}:{basis.digest}"
 
 
 class RejectionBackoff:

@@ -7,9 +7,9 @@ by hand, a shorter or longer form of it.
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
-from spark_lsp.completion.brackets import growth_behind
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.rejection import Rejection
+from spark_lsp.completion.typed_through import typed_through
 from spark_lsp.text.snapshot import content_hash
 
 KEPT_RESULTS = 200
@@ -59,14 +59,10 @@ class Reuse:
         """The newest answer after a menu item. It does not replace the newest answer of the document as it is."""
         self._rejected: OrderedDict[Rejection, None] = OrderedDict()
 
-    def store(self, result: Result) -> None:
-        """Keep a result."""
-        (self._chosen if result.behind_item else self._newest)[result.uri] = result
-        self._keep(result)
-
-    def store_next(self, result: Result) -> None:
-        """Keep what would follow the newest suggestion."""
-        self._next[result.uri] = result
+    def store(self, result: Result, *, is_next: bool = False) -> None:
+        """Keep a result; ``is_next``: it would follow the newest suggestion."""
+        held = self._next if is_next else self._chosen if result.behind_item else self._newest
+        held[result.uri] = result
         self._keep(result)
 
     def look_up(self, cursor: CursorContext, settings_key: str, *, exact: bool = False) -> Result | None:
@@ -131,37 +127,6 @@ class Reuse:
         self._results[key] = _Kept(result.uri, result.text, result.replaced)
         while len(self._results) > KEPT_RESULTS:
             self._results.popitem(last=False)
-
-
-def typed_through(prefix: str, suffix: str, text: str, replaced: int, cursor: CursorContext) -> tuple[str, int]:
-    """Return the rest of a suggestion whose start was typed since, and how much after the cursor that replaces.
-
-    The rest is empty when they typed something else. White space at the start may differ: editors re-indent the line
-    while it is typed. Then the lines below follow it. They also close brackets; then the rest replaces what they put.
-    """
-    base = prefix.rstrip(" \t")
-    if cursor.prefix.startswith(prefix):
-        typed = cursor.prefix[len(prefix) :]
-    elif base.endswith("\n") and cursor.prefix.startswith(base):
-        typed = cursor.prefix[len(base) :].lstrip(" \t")
-        text = _indented(text, prefix[len(base) :], cursor.prefix[len(base) : len(cursor.prefix) - len(typed)])
-    else:
-        return "", 0
-    rest = text[len(typed) :] if text.startswith(typed) else ""
-    grown = growth_behind(typed, suffix, cursor.suffix, cursor.quotes) if rest and replaced <= len(suffix) else None
-    if grown is None or replaced + grown < 0:
-        return "", 0
-    letters = iter(rest)
-    if grown and not all(char in letters for char in cursor.suffix[: replaced + grown]):
-        return "", 0  # it does not close what was closed for it
-    return rest, replaced + grown
-
-
-def _indented(text: str, was: str, indent: str) -> str:
-    """Return a text whose lines below the first one follow it to another indentation."""
-    head, *rest = text.split("\n")
-    moved = (indent + line.removeprefix(was) if line.strip() and line.startswith(was) else line for line in rest)
-    return "\n".join([head, *moved])
 
 
 def _key(uri: str, prefix: str, suffix: str, settings_key: str) -> str:

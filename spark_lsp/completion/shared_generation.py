@@ -4,7 +4,9 @@ Holds the model's output and what of it may be shown; asks nobody.
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Coroutine
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import msgspec
 
@@ -13,8 +15,9 @@ from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.confidence import Scores
 from spark_lsp.completion.postprocess.indent import fix_indentation
 from spark_lsp.completion.postprocess.pipeline import PostprocessResult, Terms, postprocess
-from spark_lsp.completion.reuse import typed_through
+from spark_lsp.completion.reuse import Result
 from spark_lsp.completion.selected_item import may_be_taken
+from spark_lsp.completion.typed_through import typed_through
 from spark_lsp.engine.base import Chunk, StopCause, Usage
 from spark_lsp.errors import Reason
 from spark_lsp.prompt.pack import Packed
@@ -26,10 +29,9 @@ _CUT_SHORT: frozenset[StopCause] = frozenset({"max_tokens", "deadline", "cancell
 
 @dataclass(eq=False)
 class SharedGeneration:
-    """A generation for a cursor. ``settings_key`` names what the answer depends on besides the cursor."""
+    """A generation for a cursor."""
 
     cursor: CursorContext
-    settings_key: str
     terms: Terms
     manual: bool = False
     is_next: bool = False
@@ -44,22 +46,37 @@ class SharedGeneration:
     usage: Usage = field(default_factory=Usage)
     tokens: int = 0
     stop_cause: StopCause | None = None
-    began_s: float = 0.0
-    """When its prompt was begun, on the event loop's clock."""
     first_token_ms: float = 0.0
     recorded: str = ""
     """The file that its request was recorded in."""
     subscribers: int = 0
     task: asyncio.Task[None] | None = None
+    _began_s: float = 0.0
+    """When its prompt was begun, on the event loop's clock."""
     _updates: list[asyncio.Event] = field(default_factory=list)
 
-    def changed(self) -> None:
-        """Wake everyone who waits."""
-        for event in self._updates:
-            event.set()
+    def begin(self, settings_key: str) -> None:
+        """Note that the model is there and the prompt is begun; the key names the model too."""
+        self.terms = replace(self.terms, settings_key=settings_key)
+        self.reason = Reason.TIMEOUT
+        self._began_s = asyncio.get_running_loop().time()
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let a task generate the text."""
+        self.task = asyncio.create_task(work)
+
+    def take_prompt(self, packed: Packed) -> None:
+        """Note the prompt that it answers."""
+        self.packed = packed
+
+    def note_recording(self, path: str) -> None:
+        """Note the file that its request was recorded in."""
+        self.recorded = path
 
     def take(self, chunk: Chunk) -> None:
-        """Add what the model said, and judge what of it may be shown."""
+        """Add what the model generated, choose what of it may be shown, and wake everyone who waits."""
+        if not self.first_token_ms and chunk.text and self._began_s:
+            self.first_token_ms = (asyncio.get_running_loop().time() - self._began_s) * 1000
         self._take_scores(chunk)
         self.raw += chunk.text
         self.tokens += chunk.tokens
@@ -75,6 +92,32 @@ class SharedGeneration:
         )
         is_kept = not processed.text and not processed.done
         self.processed = self.processed if is_kept else processed  # what may be shown stays so until there is more
+        self._wake()
+
+    def finish(self) -> Result | None:
+        """End it, with the reason of its text; return that as a result for later requests, None without text."""
+        cursor, processed = self.cursor, self.processed
+        if not processed.text:
+            is_late = self.stop_cause == "deadline"
+            nothing = Reason.TIMEOUT if is_late else Reason.EMPTY
+            self.end(Reason.trimmed(processed.rule) if self.raw.strip() else nothing)
+            return None
+        self.end(Reason.OK)
+        return Result(
+            cursor.snapshot.uri,
+            cursor.prefix,
+            cursor.suffix,
+            processed.text,
+            processed.replaced,
+            self.terms.settings_key,
+            behind_item=cursor.selected is not None,
+        )
+
+    def end(self, reason: str) -> None:
+        """End it, with the reason of its text or of having none, and wake everyone who waits for the last time."""
+        self.reason = reason
+        self.done = True
+        self._wake()
 
     def watch(self) -> asyncio.Event:
         """Begin to wait; pair with ``unwatch``."""
@@ -95,7 +138,8 @@ class SharedGeneration:
         typed = cursor.prefix[len(self.cursor.prefix) :]
         if growth_behind(typed, self.cursor.suffix, cursor.suffix, cursor.quotes) is None:
             return False
-        raw = "" if self.done else fix_indentation(self.cursor, with_line_feeds(self.raw))
+        is_begun = bool(self.raw) and not self.done
+        raw = fix_indentation(self.cursor, with_line_feeds(self.raw)) if is_begun else ""
         text = self.processed.text if self.done else raw.replace("\n", self.cursor.line_end)
         if not text.startswith(typed) and (self.done or not typed.startswith(text)):
             return False
@@ -126,6 +170,7 @@ class SharedGeneration:
         if (
             not self.done
             or not typed
+            or self.terms.settings_key != terms.settings_key
             or cursor.suffix != self.cursor.suffix
             or cursor.snapshot.uri != self.cursor.snapshot.uri
         ):
@@ -164,10 +209,18 @@ class SharedGeneration:
         }
         return facts | {"recorded": self.recorded} if self.recorded else facts
 
+    def adopt(self) -> None:
+        """Note that a request waits for what was prepared."""
+        self.is_next = False
+
     def stop(self) -> None:
         """End the generation; its engine stream is closed by the task itself."""
         if self.task and not self.task.done():
             self.task.cancel()
+
+    def _wake(self) -> None:
+        for event in self._updates:
+            event.set()
 
     def _take_scores(self, chunk: Chunk) -> None:
         end = len(self.raw)

@@ -8,12 +8,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
+from spark_lsp.completion.answer import Suggestion
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.feedback import Feedback
 from spark_lsp.completion.gate import EditState
 from spark_lsp.completion.next_line_prefetch import accepted
 from spark_lsp.completion.rejection_backoff import RejectionBackoff
-from spark_lsp.completion.reuse import Result, Reuse, typed_through
+from spark_lsp.completion.reuse import Result, Reuse
+from spark_lsp.completion.typed_through import typed_through
 from spark_lsp.text.edit import Span
 
 READ_MS: Final = 750.0
@@ -24,14 +26,13 @@ REMEMBERED: Final = 50
 @dataclass(frozen=True, slots=True)
 class _OnScreen:
     cursor: CursorContext
-    id: int
-    text: str
-    replaced: int
+    suggestion: Suggestion
     since_s: float
 
     def rest(self, cursor: CursorContext) -> str:
-        """Return the rest of it after its start was typed."""
-        return typed_through(self.cursor.prefix, self.cursor.suffix, self.text, self.replaced, cursor)[0]
+        """Return what is left of it once its start was typed."""
+        text, replaced = self.suggestion.text, self.suggestion.replaced
+        return typed_through(self.cursor.prefix, self.cursor.suffix, text, replaced, cursor)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +57,17 @@ class ShownSuggestions:
         self._just_accepted: dict[str, str] = {}
         self._many_cursors: set[str] = set()
 
-    def show(self, cursor: CursorContext, suggestion_id: int, text: str, replaced: int) -> None:
-        """Note that a suggestion went to the editor, or grew there."""
-        self.offer(cursor, suggestion_id, text, replaced)
-        self._on[cursor.snapshot.uri] = self._offered[suggestion_id]
-
-    def offer(self, cursor: CursorContext, suggestion_id: int, text: str, replaced: int) -> None:
-        """Note a candidate that the user can turn to."""
-        old = self._on.get(cursor.snapshot.uri)
-        since_s = old.since_s if old and old.id == suggestion_id else _now_s()
-        self._offered[suggestion_id] = _OnScreen(cursor, suggestion_id, text, replaced, since_s)
+    def show(self, cursor: CursorContext, suggestion: Suggestion, *, is_candidate: bool = False) -> None:
+        """Note that a suggestion went to the editor, or grew there; a candidate is one that the user can turn to."""
+        uri = cursor.snapshot.uri
+        old = self._on.get(uri)
+        since_s = old.since_s if old and old.suggestion.id == suggestion.id else _now_s()
+        shown = _OnScreen(cursor, suggestion, since_s)
+        self._offered[suggestion.id] = shown
         while len(self._offered) > REMEMBERED:
             self._offered.popitem(last=False)
+        if not is_candidate:
+            self._on[uri] = shown
 
     def asked(self, cursor: CursorContext) -> EditState:
         """Notice a request; return what the user has just done here.
@@ -98,7 +98,7 @@ class ShownSuggestions:
         if shown is None or shown.rest(cursor):
             return
         del self._on[uri]
-        after = accepted(shown.cursor, shown.text, shown.replaced)
+        after = accepted(shown.cursor, shown.suggestion.text, shown.suggestion.replaced)
         if after.snapshot.text == cursor.snapshot.text:
             self._backoff.accepted(uri)
             return  # all of it is there: taken, as the command will tell, or typed
@@ -115,11 +115,11 @@ class ShownSuggestions:
         self._on.pop(uri, None)
         self._backoff.accepted(uri)
         self._feedback.accepted(suggestion_id)
-        after = accepted(shown.cursor, shown.text, shown.replaced)
-        self._feedback.watch(suggestion_id, uri, shown.cursor.offset, shown.text, after.snapshot.text)
-        if len(shown.text.splitlines()) < 2:
+        after = accepted(shown.cursor, shown.suggestion.text, shown.suggestion.replaced)
+        self._feedback.watch(suggestion_id, uri, shown.cursor.offset, shown.suggestion.text, after.snapshot.text)
+        if len(shown.suggestion.text.splitlines()) < 2:
             self._just_accepted[uri] = after.prefix
-        return AcceptedText(uri, Span(shown.cursor.offset, after.offset), shown.text)
+        return AcceptedText(uri, Span(shown.cursor.offset, after.offset), shown.suggestion.text)
 
     def partly_accepted(self, suggestion_id: int, characters: int) -> None:
         """Note how much of a suggestion was taken so far, the item of a menu that it continues included."""
@@ -138,7 +138,7 @@ class ShownSuggestions:
         if dismissed is None:
             return None
         shown = self._on.get(dismissed.cursor.snapshot.uri)
-        if shown and shown.id == suggestion_id:
+        if shown and shown.suggestion.id == suggestion_id:
             del self._on[dismissed.cursor.snapshot.uri]
         self._reject(dismissed, is_read=True)
         return dismissed.cursor
@@ -154,12 +154,12 @@ class ShownSuggestions:
     def _reject(self, shown: _OnScreen, *, is_read: bool) -> None:
         """Count a rejection; one of a suggestion that was read is remembered, and makes the next ones pickier."""
         seen_ms = (_now_s() - shown.since_s) * 1000
-        is_news = self._feedback.rejected(shown.id, seen_ms)
+        is_news = self._feedback.rejected(shown.suggestion.id, seen_ms)
         if not (is_read or seen_ms >= self._read_ms):
             return
-        cursor = shown.cursor
+        cursor, suggestion = shown.cursor, shown.suggestion
         uri = cursor.snapshot.uri
-        self._reuse.reject(Result(uri, cursor.prefix, cursor.suffix, shown.text, shown.replaced, ""))
+        self._reuse.reject(Result(uri, cursor.prefix, cursor.suffix, suggestion.text, suggestion.replaced, ""))
         if is_news:
             self._backoff.rejected(uri, _now_s())
 

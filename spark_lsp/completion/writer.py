@@ -8,10 +8,9 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Protocol
 
-from spark_lsp.completion.cursor_context import CursorContext
-from spark_lsp.completion.postprocess.pipeline import Terms
 from spark_lsp.completion.recording import Recording
-from spark_lsp.completion.reuse import Result, Reuse
+from spark_lsp.completion.rejection_backoff import AnswerBasis, settings_key
+from spark_lsp.completion.reuse import Reuse
 from spark_lsp.completion.shared_generation import SharedGeneration
 from spark_lsp.engine.base import BACKGROUND_PRIORITY, CompletionRequest, Engine, Sampling, Usage
 from spark_lsp.errors import ModelNoFim, Reason, SparkError
@@ -81,63 +80,56 @@ class Writer:
         """The loaded model's name; empty before it is loaded."""
         return self._engine.model.name if self._engine.model else ""
 
-    def settings_key(self, terms: Terms) -> str:
-        """Name what an answer depends on besides the document."""
+    @property
+    def basis(self) -> AnswerBasis:
+        """What an answer depends on at this moment."""
         fingerprint = self._engine.model.fingerprint if self._engine.model else ""
-        return f"{fingerprint}:{terms.max_lines}:{terms.confidence}:{self._prompts.digest}"
-
-    def prepare(self, cursor: CursorContext) -> None:
-        """Start what a prompt needs, so that it is ready when the wait for the next key is over."""
-        self._prompts.prepare(cursor.snapshot, cursor.offset)
+        return AnswerBasis(self.model_name, fingerprint, self._prompts.digest)
 
     def begin(self, generation: SharedGeneration) -> SharedGeneration:
         """Start to generate."""
-        generation.task = asyncio.create_task(self._generate(generation))
+        generation.run(self._generate(generation))
         return generation
 
     async def candidate(self, base: SharedGeneration, seed: int) -> SharedGeneration:
         """Write another answer to the same prompt; it is not kept for reuse."""
-        generation = SharedGeneration(base.cursor, base.settings_key, base.terms, manual=True)
-        generation.packed = base.packed
+        generation = SharedGeneration(base.cursor, base.terms, manual=True, packed=base.packed)
         sampling = Sampling(temperature=CANDIDATE_TEMPERATURE, seed=seed)
         await self._stream(generation, sampling, key=f"{base.cursor.snapshot.uri}#candidate{seed}")
         return generation
 
     async def _generate(self, generation: SharedGeneration) -> None:
+        """Generate to the end, which comes with a reason whatever happens; keep the result."""
         try:
-            await self._ask(generation)
+            await self._start_model()
+            terms = generation.terms  # they were made when nobody knew which model it is
+            generation.begin(settings_key(self.basis, terms.max_lines, terms.confidence))
+            cursor = generation.cursor
+            await cursor.grow()
+            generation.take_prompt(await self._prompts.pack_for(cursor.snapshot, cursor.offset))
+            await self._stream(
+                generation, Sampling(), key=cursor.snapshot.uri + ("#next" if generation.is_next else "")
+            )
+            self._prompts.learn(generation.usage)
+            result = generation.finish()
+            if result is not None:
+                self._reuse.store(result, is_next=generation.is_next)
         except SparkError as error:
-            generation.reason = error.reason
+            generation.end(error.reason)
         except asyncio.CancelledError:
-            generation.reason = Reason.SUPERSEDED
+            generation.end(Reason.SUPERSEDED)
             raise
         except Exception as error:  # noqa: BLE001 - a broken request must still be answered
-            generation.reason = Reason.ENGINE_FAILED
+            generation.end(Reason.ENGINE_FAILED)
             bug("generation failed", error=repr(error))
-        finally:
-            generation.done = True
-            generation.changed()
 
-    async def _ask(self, generation: SharedGeneration) -> None:
+    async def _start_model(self) -> None:
         model = await self._engine.start()
         if not model.family:
             raise ModelNoFim(f"The model {model.name} has no known fill-in-the-middle tokens.")
-        generation.settings_key = self.settings_key(
-            generation.terms
-        )  # which model it is was not known before it was started
-        generation.reason = Reason.TIMEOUT
-        generation.began_s = asyncio.get_running_loop().time()
-        await generation.cursor.grow()
-        generation.packed = await self._prompts.pack_for(generation.cursor.snapshot, generation.cursor.offset)
-        await self._stream(
-            generation, Sampling(), key=generation.cursor.snapshot.uri + ("#next" if generation.is_next else "")
-        )
-        self._prompts.learn(generation.usage)
-        self._keep(generation)
 
     async def _stream(self, generation: SharedGeneration, sampling: Sampling, *, key: str) -> None:
-        """Let the model speak until it or a rule says stop."""
-        loop = asyncio.get_running_loop()
+        """Let the model generate until it or a rule says stop."""
         assert generation.packed is not None, "a prompt comes before its answer"
         lines = generation.terms.max_lines if generation.cursor.multi_line else 1
         request = CompletionRequest(
@@ -150,31 +142,12 @@ class Writer:
             key=key,
         )
         async with aclosing(self._engine.generate(request)) as chunks:
-            async for received in chunks:
-                chunk = received.without_controls()
-                if not generation.first_token_ms and chunk.text and generation.began_s:
-                    generation.first_token_ms = (loop.time() - generation.began_s) * 1000
-                    if not generation.is_next:
-                        self.latency_ms.add(generation.first_token_ms)
-                generation.take(chunk)
-                generation.changed()
+            async for chunk in chunks:
+                is_waiting = not generation.first_token_ms
+                generation.take(chunk.without_controls())
+                if is_waiting and generation.first_token_ms and not generation.is_next:
+                    self.latency_ms.add(generation.first_token_ms)
                 if generation.processed.done:
                     break
         if self._record is not None and self._engine.model is not None:
-            generation.recorded = self._record(Recording.of(generation, request, self._engine.model))
-
-    def _keep(self, generation: SharedGeneration) -> None:
-        processed, cursor = generation.processed, generation.cursor
-        if processed.text:
-            generation.reason = Reason.OK
-            uri, key = cursor.snapshot.uri, generation.settings_key
-            text, is_chosen = processed.text, cursor.selected is not None
-            result = Result(uri, cursor.prefix, cursor.suffix, text, processed.replaced, key, behind_item=is_chosen)
-            if generation.is_next:
-                self._reuse.store_next(result)
-            else:
-                self._reuse.store(result)
-        elif not generation.raw.strip():
-            generation.reason = Reason.TIMEOUT if generation.stop_cause == "deadline" else Reason.EMPTY
-        else:
-            generation.reason = Reason.trimmed(processed.rule)
+            generation.note_recording(self._record(Recording.of(generation, request, self._engine.model)))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from spark_lsp.completion.brackets import OPENERS, growth_behind
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.feedback import Feedback
-from spark_lsp.completion.reuse import typed_through
+from spark_lsp.completion.typed_through import typed_through
 from spark_lsp.engine.testing import ScriptedEngine
 from tests.completion.check import cursor_of
 from tests.support.workspace import TestWorkspace

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.postprocess.pipeline import Terms
+from spark_lsp.completion.rejection_backoff import settings_key
 from spark_lsp.completion.reuse import Result, Reuse
 from spark_lsp.engine.testing import ScriptedEngine
 from tests.completion.check import cursor_of
@@ -136,8 +137,9 @@ def test_model_cached_prefix_and_settings_are_in_the_key_of_an_answer() -> None:
     engine = ScriptedEngine(["x"])
     workspace = TestWorkspace(engine)
     writer, terms = workspace.completer.writer, Terms(4, 0.2)
-    keys = {writer.settings_key(terms), writer.settings_key(Terms(5, 0.2)), writer.settings_key(Terms(4, 0.3))}
+    variants = (terms, Terms(5, 0.2), Terms(4, 0.3))
+    keys = {settings_key(writer.basis, variant.max_lines, variant.confidence) for variant in variants}
     asyncio.run(engine.start())
-    keys.add(writer.settings_key(terms))
-    assert len(keys) == 4
-    assert workspace.context.digest in writer.settings_key(terms)
+    key = settings_key(writer.basis, terms.max_lines, terms.confidence)
+    assert len({*keys, key}) == 4
+    assert workspace.context.digest in key

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from spark_lsp.completion.answer import Suggestion
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.feedback import Feedback, kept_characters
 from spark_lsp.completion.next_line_prefetch import accepted
@@ -75,7 +76,7 @@ async def test_a_suggestion_that_was_read_and_typed_over_is_not_shown_there_agai
     feedback.offered(1, "python", 10)
     for read_ms, is_rejected in ((10_000.0, False), (0.0, True)):
         shown_suggestions = ShownSuggestions(reuse, feedback, read_ms=read_ms)
-        shown_suggestions.show(cursor, 1, "area(1, 2)", 0)
+        shown_suggestions.show(cursor, Suggestion("area(1, 2)", 0, 1))
         shown_suggestions.changed(_typed(cursor, "max"), 1)
         assert reuse.is_rejected(cursor, "area(1, 2)") is is_rejected
     assert feedback.rejected_count == 1

@@ -32,6 +32,8 @@ class Terms:
     is_known_name: IsKnownName = field(default=lambda _name: True)
     raised_by: int = 0
     """How many rejections in a row raised the confidence."""
+    settings_key: str = ""
+    """Names what an answer depends on besides the document."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,9 @@ def stable_prefix(cursor: CursorContext, text: str) -> str:
     return kept if kept == whole else kept[: max(0, kept.rfind("\n"))]
 
 
-def _may_become_neighbour(cursor: CursorContext, head: str) -> bool:
+def _may_become_neighbour(cursor: CursorContext, text: str) -> bool:
     """Whether the first line may yet turn out to say what the line above or below says."""
-    ours = (cursor.line_prefix + head).strip()
+    ours = (cursor.line_prefix + text).strip()
     for neighbour in (cursor.next_line.strip(), cursor.previous_line.strip()):
         allowed = int(len(neighbour) * SHARE_OF_NEIGHBOUR)
         if neighbour and Levenshtein.distance(ours, neighbour[: len(ours)], score_cutoff=allowed) <= allowed:
