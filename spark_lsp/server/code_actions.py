@@ -18,7 +18,7 @@ from spark_lsp.actions.chat.update_references import UpdateReferences
 from spark_lsp.errors import Reason
 from spark_lsp.server.convert import range_in_editor, span_of
 from spark_lsp.server.guard import guarded
-from spark_lsp.server.next_edit_action import next_edit_action
+from spark_lsp.server.next_edit_action import next_edit_action, next_edit_request
 from spark_lsp.server.session import Session
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.notebook import NotebookText
@@ -62,13 +62,19 @@ def register(server: LanguageServer, session: Session) -> None:
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)
     @guarded(session.client.show_error, no_actions)
     async def code_action(params: types.CodeActionParams) -> list[types.CodeAction]:
-        listed = await code_actions(session, params)
-        return [*listed, *await next_edit_action(session, params)]
+        return await whole_list(session, params)
 
     @server.feature(types.CODE_ACTION_RESOLVE)
     async def resolved(action: types.CodeAction) -> types.CodeAction:
         guard = guarded(session.client.show_error, lambda: action)
         return await guard(resolve)(session, action)
+
+
+async def whole_list(session: Session, params: types.CodeActionParams) -> list[types.CodeAction]:
+    """List what applies, and the edit that follows from the last ones."""
+    next_edit = next_edit_request(session, params)
+    listed = await code_actions(session, params)
+    return [*listed, *await next_edit_action(session, next_edit)]
 
 
 async def code_actions(session: Session, params: types.CodeActionParams) -> list[types.CodeAction]:

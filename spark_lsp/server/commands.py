@@ -66,11 +66,11 @@ async def _applied(session: Session, edit: types.WorkspaceEdit | None) -> bool:
 async def pause(session: Session, _arguments: list[Any]) -> None:
     """Stop completing: no request reaches the engine until ``spark.resume``, and it may give its memory back."""
     session.next_edits.forget()
-    if session.workspace:
-        session.workspace.completer.pause()
-        await session.workspace.stop_generating()
-        if session.folder.served:
-            session.tasks.spawn(session.folder.served.engine.leave(), "leave the engine")
+    served = session.folder.served
+    if served:
+        served.workspace.completer.pause()
+        await served.workspace.stop_generating()
+        session.tasks.spawn(served.engine.leave(), "leave the engine")
     session.tell_status()
 
 
@@ -90,15 +90,16 @@ async def restart_engine(session: Session, _arguments: list[Any]) -> None:
 
 async def unload_model(session: Session, _arguments: list[Any]) -> dict[str, int]:
     """Give the model's memory back; the next completion loads it again. Returns the engine's bytes before and after."""
-    if session.workspace is None:
+    workspace = session.workspace
+    if workspace is None:
         return {"ramBytesBefore": 0, "ramBytesAfter": 0}
-    engine = session.workspace.engine
+    engine = workspace.engine
     before = await engine.status()
-    await session.workspace.stop_generating()  # what goes on in the background would load it again
+    await workspace.stop_generating()  # what goes on in the background would load it again
     await engine.unload()
-    if session.workspace.chat_engine is not None:
-        await session.workspace.chat_engine.unload()
-    session.workspace.context.engine_lost()
+    if workspace.chat_engine is not None:
+        await workspace.chat_engine.unload()
+    workspace.context.engine_lost()
     after = await engine.status()
     session.tell_status()
     return {"ramBytesBefore": before.ram_bytes, "ramBytesAfter": after.ram_bytes}

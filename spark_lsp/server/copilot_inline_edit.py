@@ -4,6 +4,7 @@ Converts, asks ``edits``, converts back. The snapshot is taken before the first 
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from spark_lsp.server.session import Session
 from spark_lsp.text.language import language_of_id, language_of_path
 from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.trace import Trace
+from spark_lsp.workspace import Workspace
 
 ACCEPT_COMMAND = "spark.acceptNextEdit"
 MAX_CHANGED_FILES = 8
@@ -35,6 +37,24 @@ class PlacedEdit:
     offer: OfferedEdit
     snapshot: Snapshot
     version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class InlineEditRequest:
+    """What a next edit is looked for with, taken from the session before the first await.
+
+    ``open_texts`` are those of the open documents by their paths; ``texts_before`` and ``changed_since_ns`` as in
+    ``Situation``; ``is_stale``: the editor asks for another version of the document.
+    """
+
+    snapshot: Snapshot
+    path: str
+    offset: int
+    is_stale: bool
+    open_texts: Mapping[str, str]
+    texts_before: tuple[str, ...]
+    changed_since_ns: int
+    fixes: tuple[Fix, ...]
 
 
 def register(server: LanguageServer, session: Session) -> None:
@@ -57,9 +77,9 @@ def register(server: LanguageServer, session: Session) -> None:
 async def inline_edit(session: Session, params: dict[str, Any]) -> dict[str, Any]:
     """Answer with the edit to make next, or with none and the reason."""
     trace = Trace("next_edit")
-    position = position_in(params)
     version = as_dict(params.get("textDocument")).get("version")
-    answer = await next_edit_at(session, uri_in(params), position, version, params.get("fixes"))
+    request = inline_edit_request(session, uri_in(params), position_in(params), version, params.get("fixes"))
+    answer = await next_edit_at(session, request)
     if isinstance(answer, str):
         session.log.add(trace.finish(answer))
         return {"edits": [], "reason": answer}
@@ -69,29 +89,44 @@ async def inline_edit(session: Session, params: dict[str, Any]) -> dict[str, Any
     return {"edits": [_as_json(session, answer)], "reason": Reason.OK}
 
 
-async def next_edit_at(
+def inline_edit_request(
     session: Session, uri: str, position: types.Position, version: Any = None, fixes: Any = None
-) -> PlacedEdit | str:
-    """Return the edit that follows from the last ones, or the reason code why there is none.
+) -> InlineEditRequest | None:
+    """Take what a request needs from the session; None for a document that is not open.
 
     ``fixes`` are quick fixes as docs/protocol.md has them, which count only for the version that they come with.
     """
     snapshot = session.documents.snapshot(uri)
-    await session.folder.wait_until_open()
     if snapshot is None:
+        return None
+    baseline = session.baselines.of(snapshot.uri)
+    return InlineEditRequest(
+        snapshot,
+        _path(session, snapshot),
+        to_offset(snapshot.text, snapshot.lines, position, session.encoding),
+        is_stale=version not in {None, snapshot.version},
+        open_texts={_path(session, document): document.text for document in session.documents.all()},
+        texts_before=session.next_edits.texts_before(snapshot.uri, snapshot.text),
+        changed_since_ns=baseline.since_ns if baseline else 0,
+        fixes=fixes_in(fixes, snapshot, session.encoding) if version == snapshot.version else (),
+    )
+
+
+async def next_edit_at(session: Session, request: InlineEditRequest | None) -> PlacedEdit | str:
+    """Return the edit that follows from the last ones, or the reason code why there is none."""
+    await session.folder.wait_until_open()
+    if request is None:
         return Reason.gate("not_open")
-    known_fixes = fixes_in(fixes, snapshot, session.encoding) if version == snapshot.version else ()
-    situation = _situation(session, snapshot, known_fixes)
-    refusal = _refusal(session) or ("" if version in {None, snapshot.version} else Reason.edit("stale"))
+    situation = _situation(session.workspace, request)
+    refusal = _refusal(session) or (Reason.edit("stale") if request.is_stale else "")
     if refusal or situation is None:
         return refusal or Reason.edit("language")
-    offset = to_offset(snapshot.text, snapshot.lines, position, session.encoding)
     now_s = asyncio.get_running_loop().time()
-    edit = await session.next_edits.next_edit(uri, situation, offset, now_s)
+    edit = await session.next_edits.next_edit(request.snapshot.uri, situation, request.offset, now_s)
     if isinstance(edit, Silence):
         return Reason.edit(edit.name)
     session.tasks.spawn(_prepare(session), "next edits")
-    return _offered(session, snapshot, edit) or Reason.edit("stale")
+    return _offered(session, request.snapshot, edit) or Reason.edit("stale")
 
 
 def _offered(session: Session, snapshot: Snapshot, offer: OfferedEdit) -> PlacedEdit | None:
@@ -156,25 +191,24 @@ def _refusal(session: Session) -> str:
     return Reason.PAUSED if session.workspace and session.workspace.completer.is_paused else ""
 
 
-def _situation(session: Session, snapshot: Snapshot, fixes: tuple[Fix, ...]) -> Situation | None:
+def _situation(workspace: Workspace | None, request: InlineEditRequest) -> Situation | None:
+    snapshot = request.snapshot
     language = language_of_id(snapshot.language) or (language_of_path(snapshot.path) if snapshot.path else None)
     if language is None:
         return None
-    opened = {_path(session, document): document.text for document in session.documents.all()}
-    view = session.workspace.context.view if session.workspace else EMPTY_VIEW
-    baseline = session.baselines.of(snapshot.uri)
+    view = workspace.context.view if workspace else EMPTY_VIEW
     return Situation(
-        path=_path(session, snapshot),
+        path=request.path,
         language=language,
         text=snapshot.text,
-        texts_before=session.next_edits.texts_before(snapshot.uri, snapshot.text),
+        texts_before=request.texts_before,
         view=view,
-        is_whole=session.workspace is not None and session.workspace.context.is_whole,
-        read=with_open_texts(view, opened),
+        is_whole=workspace is not None and workspace.context.is_whole,
+        read=with_open_texts(view, request.open_texts),
         uri=snapshot.uri,
         file=snapshot.path,
-        changed_since_ns=baseline.since_ns if baseline else 0,
-        fixes=fixes,
+        changed_since_ns=request.changed_since_ns,
+        fixes=request.fixes,
     )
 
 

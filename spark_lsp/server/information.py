@@ -37,17 +37,14 @@ async def context(session: Session, params: dict[str, Any]) -> dict[str, Any] | 
     """Return the ``context`` object for a position; None for a document that is not open."""
     cursor = session.cursor_at(uri_in(params), position_in(params))
     await session.folder.wait_until_open()
-    if cursor is None or session.workspace is None:
+    workspace = session.workspace
+    if cursor is None or workspace is None:
         return None
-    await session.workspace.engine.start()
+    await workspace.engine.start()
     budget = params.get("budget")
     ceiling_tokens = budget if isinstance(budget, int) and budget > 0 else None
-    last = (
-        session.workspace.cursor_prefetch.prompts.shown(cursor.snapshot, cursor.offset)
-        if ceiling_tokens is None
-        else None
-    )
-    packed = last or await session.workspace.context.pack_for(cursor.snapshot, cursor.offset, ceiling_tokens)
+    last = workspace.cursor_prefetch.prompts.shown(cursor.snapshot, cursor.offset) if ceiling_tokens is None else None
+    packed = last or await workspace.context.pack_for(cursor.snapshot, cursor.offset, ceiling_tokens)
     report = as_json(packed, with_prompt=params.get("prompt") is True)
     if params.get("html") is True:
         report["html"] = as_html(packed, f"Context of {cursor.snapshot.uri.rpartition('/')[2]}", session.log.records())

@@ -3,20 +3,33 @@
 from lsprotocol import types
 
 from spark_lsp.server.convert import to_range
-from spark_lsp.server.copilot_inline_edit import ACCEPT_COMMAND, PlacedEdit, next_edit_at
+from spark_lsp.server.copilot_inline_edit import (
+    ACCEPT_COMMAND,
+    InlineEditRequest,
+    PlacedEdit,
+    inline_edit_request,
+    next_edit_at,
+)
 from spark_lsp.server.session import Session
 
 KIND = "refactor.rewrite.nextEdit"
 
 
-async def next_edit_action(session: Session, params: types.CodeActionParams) -> list[types.CodeAction]:
-    """Return the action that makes the next edit, none where there is no edit or other kinds are asked for."""
-    kinds = params.context.only or ()
+def next_edit_request(session: Session, params: types.CodeActionParams) -> InlineEditRequest | None:
+    """Take what the action needs from the session; None where no edit was made or other kinds are asked for."""
+    kinds, uri = params.context.only or (), params.text_document.uri
     if kinds and not any(f"{KIND}.".startswith(f"{kind}.") for kind in kinds):
+        return None
+    if not session.next_edits.journal.edits(uri):
+        return None
+    return inline_edit_request(session, uri, params.range.start)
+
+
+async def next_edit_action(session: Session, request: InlineEditRequest | None) -> list[types.CodeAction]:
+    """Return the action that makes the next edit, none where there is no edit."""
+    if request is None:
         return []
-    if not session.next_edits.journal.edits(params.text_document.uri):
-        return []
-    placed = await next_edit_at(session, params.text_document.uri, params.range.start)
+    placed = await next_edit_at(session, request)
     edit = _workspace_edit(session, placed) if isinstance(placed, PlacedEdit) else None
     if edit is None or isinstance(placed, str):
         return []
