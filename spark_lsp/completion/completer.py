@@ -100,11 +100,11 @@ class Completer:
 
     def pause(self) -> None:
         """Refuse every request until ``resume``."""
-        self.gates.is_paused = True
+        self.gates.pause()
 
     def resume(self) -> None:
         """Answer requests again."""
-        self.gates.is_paused = False
+        self.gates.resume()
 
     def refuses(self, cursor: CursorContext) -> str:
         """Return why no completion would be given at a cursor even by hand, or nothing."""

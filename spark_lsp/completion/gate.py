@@ -112,7 +112,7 @@ _NOTHING = EditState()
 
 
 class Gates:
-    """Whether a completion is wanted: the switches of the user, then the table. ``is_paused`` may change any time."""
+    """Whether a completion is wanted: the switches of the user, then the table."""
 
     def __init__(
         self,
@@ -125,7 +125,20 @@ class Gates:
         self._settings = settings
         self._is_excluded = is_excluded
         self._is_withheld = is_withheld
-        self.is_paused = is_paused
+        self._is_paused = is_paused
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the user has paused completions."""
+        return self._is_paused
+
+    def pause(self) -> None:
+        """Refuse everything until ``resume``."""
+        self._is_paused = True
+
+    def resume(self) -> None:
+        """Go by the table again."""
+        self._is_paused = False
 
     def refuses(self, cursor: CursorContext, edit_state: EditState, *, manual: bool) -> str:
         """Return the reason code of the first gate that refuses, or an empty string."""
@@ -136,7 +149,7 @@ class Gates:
         """Return why no completion would be given even by hand, or an empty string."""
         settings = self._settings
         is_on = settings.enabled and settings.languages.get(cursor.snapshot.language, True)
-        if self.is_paused:
+        if self._is_paused:
             return Reason.PAUSED
         if not is_on or self._is_excluded(cursor):
             return Reason.DISABLED

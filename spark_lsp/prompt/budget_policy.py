@@ -1,6 +1,6 @@
 """Which budget a prompt has now: the user's limits, the loaded model's size, and the prefill cost learned so far."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from spark_lsp.engine.base import PrefillCost, Usage
 from spark_lsp.prompt.budget import PREFILL_SHARE, Budget, Split, budget_for, steady_cost
@@ -35,6 +35,14 @@ class BudgetPolicy:
     """The prefill cost as it was measured last."""
     steady_cost: PrefillCost = field(default_factory=PrefillCost)
     """The cost that budgets go by: it follows the measured one in large steps."""
+
+    def fix_size(self, tokens: int | None, *, is_report: bool) -> None:
+        """Use a prompt size that the user names, see ``PromptLimits``."""
+        self.limits = replace(self.limits, fixed_tokens=tokens, is_report=is_report)
+
+    def assume(self, cost: PrefillCost) -> None:
+        """Go by a cost that was measured elsewhere until a request tells."""
+        self.cost = cost
 
     def learn(self, usage: Usage) -> None:
         """Take what a request tells of the cost of prefill into account for the next budgets."""

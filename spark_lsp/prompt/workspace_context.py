@@ -114,7 +114,7 @@ class WorkspaceContext:
 
     def fix_size(self, tokens: int | None, *, is_report: bool = False) -> None:
         """Use a prompt size that the user names, see ``PromptLimits``."""
-        self._policy.limits = replace(self._policy.limits, fixed_tokens=tokens, is_report=is_report)
+        self._policy.fix_size(tokens, is_report=is_report)
 
     def learn(self, usage: Usage) -> None:
         """Take what a request tells of the cost of prefill into account for the next budgets."""
@@ -123,7 +123,7 @@ class WorkspaceContext:
     async def learn_cost(self) -> None:
         """Take the engine's own measurement as a first guess, unless something is known already."""
         if not self._policy.cost.base_ms:
-            self._policy.cost = (await self._engine.status()).prefill_cost
+            self._policy.assume((await self._engine.status()).prefill_cost)
 
     def path_of(self, snapshot: Snapshot) -> str:
         """Return a document's path within the workspace, as prompts show it."""

@@ -164,6 +164,21 @@ class Link:
         self.model = welcome.model
         return True
 
+    async def load(self) -> None:
+        """Let the engine load its model again; ``model`` stays None where it answers without one."""
+        answer = await self.call(frames.Load)
+        self.model = answer.model if isinstance(answer, frames.Welcome) else None
+
+    async def unload(self) -> None:
+        """Let the engine give the model's memory back."""
+        await self.call(frames.Unload)
+        self.model = None
+
+    def note(self, problem: str) -> None:
+        """Add a problem to the model's notes, once."""
+        if self.model is not None and problem not in self.model.notes:
+            self.model = msgspec.structs.replace(self.model, notes=(*self.model.notes, problem))
+
     async def ended(self) -> None:
         """Wait until the other side has gone."""
         await asyncio.wait([self._listener])

@@ -123,8 +123,7 @@ class LocalEngine:
         link = self._link
         if link is None or not link.alive:
             return
-        await link.call(frames.Unload)
-        link.model = None
+        await link.unload()
 
     async def restart(self) -> ModelInfo:
         """End the process, for its other clients too, and start another, with the crashes forgiven."""
@@ -160,12 +159,11 @@ class LocalEngine:
             link = await self._reach()
             self._link = link
         elif link.model is None:
-            answer = await link.call(frames.Load)
-            link.model = answer.model if isinstance(answer, frames.Welcome) else None
+            await link.load()
         if link.model is None:
             raise EngineFailed("The engine answered without a model.")
-        if self._log_problem and self._log_problem not in link.model.notes:
-            link.model = msgspec.structs.replace(link.model, notes=(*link.model.notes, self._log_problem))
+        if self._log_problem:
+            link.note(self._log_problem)
         return link.model
 
     async def _reach(self) -> Link:

@@ -103,8 +103,10 @@ class Health:
         self.failures += 1
         self.rests_until = now + rest
 
-    def answered(self) -> None:
-        """Note that it answers."""
+    def answered(self, *, plain: bool | None = None) -> None:
+        """Note that it answers, and, where that is known, whether it has to be asked without unusual fields."""
+        if plain is not None:
+            self.plain = plain
         self.failure, self.failures, self.rests_until, self.known = "", 0, 0.0, True
 
 

@@ -286,8 +286,7 @@ class RemoteEngine:
                     if isinstance(event, EndpointFailure):
                         failure = event
                         break
-                    endpoint.answered()
-                    endpoint.plain = plain
+                    endpoint.answered(plain=plain)
                     has_text = has_text or bool(event.text)
                     queue.put_nowait(event)
             if failure is None:
