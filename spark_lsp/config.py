@@ -116,6 +116,13 @@ class ActionsSettings(msgspec.Struct, frozen=True, rename="camel"):
     """Code actions."""
 
     enabled: Annotated[bool, Meta(description="Offer code actions.")] = True
+    assumptions: Annotated[
+        Literal["ask", "always", "never"],
+        Meta(
+            description="Edits that rest on an assumption nobody has proved, such as that properties have no side "
+            "effects; ask: only where the editor lets you confirm them."
+        ),
+    ] = "ask"
 
 
 class EditsSettings(msgspec.Struct, frozen=True, rename="camel"):

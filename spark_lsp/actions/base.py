@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
 
+from spark_lsp.actions.assumption import PROVED
 from spark_lsp.actions.check import failure
-from spark_lsp.actions.refusal import Refusal, RefusalCode
+from spark_lsp.actions.refusal import Assumption, Refusal, RefusalCode
 from spark_lsp.actions.withheld import WithheldEngine
 from spark_lsp.config import ActionsSettings
 from spark_lsp.engine.base import Engine, Usage
@@ -111,6 +112,7 @@ class Proposal:
 
     ``message`` says in one sentence why there are none; ``refusal`` is the code if program analysis refused.
     ``files`` are edits of other files that belong to them. ``asks`` makes the client ask the user for confirmation.
+    ``assumptions`` are what the edits rest on without a proof; with a refusal, what would lift it.
     """
 
     id: str
@@ -121,11 +123,15 @@ class Proposal:
     files: tuple[FileEdits, ...] = ()
     asks: bool = False
     refusal: RefusalCode | None = None
+    assumptions: frozenset[Assumption] = PROVED
 
 
 def refused(action_id: str, refusal: Refusal) -> Proposal:
     """Return the proposal of an action that program analysis found unsafe here."""
-    return Proposal(action_id, (), Reason.gate("unsafe"), refusal.message, refusal=refusal.code)
+    assumptions = PROVED if refusal.assumption is None else frozenset({refusal.assumption})
+    return Proposal(
+        action_id, (), Reason.gate("unsafe"), refusal.message, refusal=refusal.code, assumptions=assumptions
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,8 @@ class Tools:
     engine: Engine
     context: WorkspaceContext
     progress: Callable[[int, float], None] = lambda _tokens, _rate: None
+    accepts_assumptions: bool = False
+    """Whether an edit may rest on an assumption, which the user is told of."""
 
 
 class Action(Protocol):
@@ -215,9 +223,17 @@ class ActionRunner:
         return list(found_actions.values())
 
     async def propose(
-        self, action_id: str, target: Target, progress: Callable[[int, float], None] | None = None
+        self,
+        action_id: str,
+        target: Target,
+        progress: Callable[[int, float], None] | None = None,
+        *,
+        can_confirm: bool = False,
     ) -> Proposal:
         """Run an action and check its edits.
+
+        ``can_confirm`` says that the user sees what an edit rests on before it is applied; otherwise only proved edits
+        are made, unless the settings say otherwise.
 
         Raises:
             EngineError, ModelError: there is no model that could.
@@ -236,7 +252,9 @@ class ActionRunner:
             return Proposal(action_id, (), Reason.EMPTY, self._why_not(action_id, target))
         served = self._engine_for(action.needs)
         engine = WithheldEngine(served) if self._is_withheld(target.snapshot) else served
-        tools = Tools(engine, self._tools.context, progress or self._tools.progress)
+        grade = self._settings.assumptions
+        accepts = grade == "always" or (grade == "ask" and can_confirm)
+        tools = Tools(engine, self._tools.context, progress or self._tools.progress, accepts)
         reason = Reason.CANCELLED
         try:
             proposal = await _checked(await action.propose(target, tools), target)

@@ -35,16 +35,23 @@ RefusalCode = Literal[
 ]
 """The obstacle. docs/protocol.md describes each code, and a test compares both lists."""
 
+Assumption = Literal["attributes", "calls", "errors", "lifetime", "reflection"]
+"""What would lift a refusal, and cannot be proved; ``assumption`` has the sentences."""
+
 REFUSAL_CODES: Final[tuple[RefusalCode, ...]] = get_args(RefusalCode)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an edit cannot be made. ``is_local`` if the enclosing function or class alone determines it."""
+    """Why an edit cannot be made. ``is_local`` if the enclosing function or class alone determines it.
+
+    ``assumption`` would lift the refusal; None if nothing would.
+    """
 
     code: RefusalCode
     message: str
     is_local: bool = False
+    assumption: Assumption | None = None
 
 
 NOT_READ: Final = Refusal("unreadable", "The document does not compile, so its names are not known.")

@@ -10,10 +10,11 @@ import typer
 from rich.syntax import Syntax as Highlighted
 from rich.table import Table
 
+from spark_lsp.actions.assumption import SENTENCES, sentence
 from spark_lsp.actions.base import AvailableAction, Proposal, Target
 from spark_lsp.cli.oneshot import settings_of, workspace_for
 from spark_lsp.cli.place import FileSpan, decode, read_place, workspace_of
-from spark_lsp.cli.terminal import console, out_json
+from spark_lsp.cli.terminal import console, err, out_json
 from spark_lsp.errors import WorkspaceError
 from spark_lsp.server.convert import range_as_json
 from spark_lsp.text.edit import apply_edits
@@ -31,6 +32,9 @@ def actions(
     apply: Annotated[str, typer.Option(metavar="ID", help="Apply this action and print the diff.")] = "",
     instruction: Annotated[str, typer.Option(metavar="TEXT", help="Instruction for the action rewrite.")] = "",
     write: Annotated[bool, typer.Option("--write", help="Also write the changed files.")] = False,
+    assume: Annotated[
+        bool, typer.Option("--assume", help="Accept an edit that rests on an assumption; it is printed.")
+    ] = False,
     model: Annotated[str, typer.Option(help="Model name or path of a GGUF file.")] = "",
     workspace: Annotated[
         Path | None, typer.Option(help="The workspace folder; default: the nearest folder with a project marker.")
@@ -48,7 +52,9 @@ def actions(
 
     async def run() -> list[AvailableAction] | Proposal:
         async with workspace_for(root, settings, where if apply else None) as opened:
-            return await opened.actions.propose(apply, target) if apply else opened.actions.available(target)
+            if not apply:
+                return opened.actions.available(target)
+            return await opened.actions.propose(apply, target, can_confirm=assume)
 
     answer = asyncio.run(run())
     if isinstance(answer, Proposal):
@@ -82,7 +88,11 @@ def _show_proposal(proposal: Proposal, where: FileSpan, root: Path, *, write: bo
     elif diff:
         console().print(Highlighted(diff, "diff", background_color="default", word_wrap=True))
     if not diff and not as_json:
-        raise WorkspaceError(proposal.message or f"{proposal.id} changes nothing here.")
+        lifted = sentence(proposal.assumptions)
+        fix = f"Add --assume for an edit that {lifted}." if lifted else ""
+        raise WorkspaceError(proposal.message or f"{proposal.id} changes nothing here.", fix=fix)
+    if diff and proposal.assumptions:
+        err(f"This edit {sentence(proposal.assumptions)}.\n")
     if write:
         edited = [(path, text, after, where.encoding)] if proposal.edits else []
         _write([*edited, *(_other_file(root / file.path, file.text, new) for file, new in others)])
@@ -162,5 +172,6 @@ def _proposal_json(proposal: Proposal, where: FileSpan, name: str, diff: str) ->
         "reason": proposal.reason,
         "message": proposal.message,
         "refusal": proposal.refusal,
+        "assumptions": {name: SENTENCES[name] for name in sorted(proposal.assumptions)},
         "stats": {name: value for name, value in msgspec.to_builtins(proposal.usage).items() if name != "prefill_cost"},
     }

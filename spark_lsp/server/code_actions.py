@@ -13,6 +13,7 @@ from typing import Any
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
+from spark_lsp.actions.assumption import sentence, titled
 from spark_lsp.actions.base import ActionRunner, AvailableAction, BaselineText, Diagnostic, Proposal, Target
 from spark_lsp.actions.chat.update_references import UpdateReferences
 from spark_lsp.errors import Reason
@@ -133,6 +134,8 @@ async def resolve(session: Session, action: types.CodeAction) -> types.CodeActio
     """Make the edit of a chosen action; without one the reason is shown to the user."""
     data = action.data if isinstance(action.data, dict) else {}
     action.edit = await propose(session, data)
+    annotations = (action.edit.change_annotations if action.edit else None) or {}
+    action.title = next((annotation.label for annotation in annotations.values()), action.title)
     return action
 
 
@@ -177,6 +180,7 @@ async def _proposed(
             str(data.get("id", "")),
             target,
             lambda tokens, rate: report(tokens, USUAL_TOKENS, f"{tokens} tokens, {rate:.0f}/s"),
+            can_confirm=_can_confirm(session),
         )
     session.tell_status()
     if not session.documents.is_current(snapshot):
@@ -230,10 +234,21 @@ def workspace_edit(session: Session, snapshot: Snapshot, proposal: Proposal, tit
             creates.append(types.CreateFile(uri=saved.uri, options=types.CreateFileOptions(ignore_if_exists=False)))
         plain = _text_edits(session, saved, file.edits)
         changes.append(_document_edit(saved.uri, version, plain, annotated=annotated))
-    note = types.ChangeAnnotation(label=title or "Spark", needs_confirmation=proposal.asks)
+    note = types.ChangeAnnotation(
+        label=titled(title or "Spark", proposal.assumptions),
+        needs_confirmation=proposal.asks or bool(proposal.assumptions),
+        description=sentence(proposal.assumptions).capitalize() or None,
+    )
     return types.WorkspaceEdit(
         document_changes=[*creates, *changes], change_annotations={ANNOTATION: note} if annotated else None
     )
+
+
+def _can_confirm(session: Session) -> bool:
+    """Whether the client can have the user confirm an edit."""
+    workspace = session.client.capabilities.workspace
+    can = workspace.workspace_edit if workspace else None
+    return bool(can and can.document_changes and can.change_annotation_support)
 
 
 def _own_edits(session: Session, snapshot: Snapshot, edits: Sequence[Edit]) -> dict[str, list[types.TextEdit]]:

@@ -393,3 +393,43 @@ class _Progress:
         if params.token in self._tokens:
             self.values.append(value)
             self._changed.set()
+
+
+ASSUMING = "def f(a, b):\n    first$0 = a[0]\n    return b[1] + first\n"
+
+
+async def _inline(window: Editor, at: types.Position) -> types.CodeAction:
+    (action,) = [entry for entry in await _whole_list(window, at) if entry.title.startswith("Inline")]
+    return await window.client.code_action_resolve_async(action)
+
+
+async def test_an_edit_that_rests_on_an_assumption_names_it_and_is_confirmed(tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path) as window:
+        await window.ready()
+        action = await _inline(window, window.open("b.py", ASSUMING))
+        assert action.edit is not None
+        assert action.edit.change_annotations is not None
+        (note,) = action.edit.change_annotations.values()
+        assert note.needs_confirmation
+        assert note.label == action.title
+        assert note.label == "Inline first (assumes that no expression that it moves past raises an error)"
+
+
+async def test_a_client_that_cannot_ask_gets_proved_edits_only(tmp_path: Path) -> None:
+    says = capabilities()
+    assert says.workspace is not None
+    says.workspace.workspace_edit = types.WorkspaceEditClientCapabilities(document_changes=True)
+    async with editor(WORKSPACE, tmp_path, says=says) as window:
+        await window.ready()
+        assert (await _inline(window, window.open("b.py", ASSUMING))).edit is None
+        assert await window.reasons() == ["gate.unsafe"]
+
+
+async def test_a_client_that_cannot_ask_gets_them_where_the_settings_say_so(tmp_path: Path) -> None:
+    says = capabilities()
+    assert says.workspace is not None
+    says.workspace.workspace_edit = types.WorkspaceEditClientCapabilities(document_changes=True)
+    settings = {"actions": {"assumptions": "always"}}
+    async with editor(WORKSPACE, tmp_path, says=says, settings=settings) as window:
+        await window.ready()
+        assert (await _inline(window, window.open("b.py", ASSUMING))).edit is not None

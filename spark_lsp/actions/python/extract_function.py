@@ -9,8 +9,10 @@ import asyncio
 import re
 from collections.abc import Container
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
+from spark_lsp.actions.assumption import PROVED, Assumed, graded, unless_assumed
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.analysis.class_introspection import seen_methods
 from spark_lsp.actions.python.analysis.module_introspection import seen_names
@@ -56,10 +58,8 @@ class ExtractFunction:
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Compute the function, request its name, and prove that the edit keeps the meaning."""
         path, view = tools.context.path_of(target.snapshot), tools.context.view
-        extraction = await asyncio.to_thread(extraction_at, target)
-        extraction = (
-            extraction if isinstance(extraction, Refusal) else await asyncio.to_thread(unseen, extraction, path, view)
-        )
+        analysis = partial(_extraction, target, path, view)
+        extraction, assumed = await asyncio.to_thread(graded, analysis, is_accepted=tools.accepts_assumptions)
         if isinstance(extraction, Refusal):
             return refused(self.id, extraction)
         taken = await asyncio.to_thread(_taken, extraction, path, view)
@@ -70,11 +70,16 @@ class ExtractFunction:
             name = free_name(extraction.suited(name), taken)
         if not await asyncio.to_thread(extraction.is_faithful, name):
             return refused(self.id, UNFAITHFUL)
-        return Proposal(self.id, extraction.edits(name), usage=usage)
+        return Proposal(self.id, extraction.edits(name), usage=usage, assumptions=assumed)
+
+
+def _extraction(target: Target, path: str, view: IndexView, assumed: Assumed) -> Extraction | Refusal:
+    extraction = extraction_at(target, assumed)
+    return extraction if isinstance(extraction, Refusal) else unseen(extraction, path, view, assumed)
 
 
 @refuses_too_deep
-def extraction_at(target: Target) -> Extraction | Refusal:
+def extraction_at(target: Target, assumed: Assumed = PROVED) -> Extraction | Refusal:
     """Return the extraction for the selection, or in one sentence why there is none."""
     assert target.syntax is not None, "the caller has looked"
     source = source_of(target.syntax)
@@ -83,7 +88,7 @@ def extraction_at(target: Target) -> Extraction | Refusal:
     piece = statements_at(source, target.span) or expression_at(source, target.span)
     if piece is None:
         return NO_SELECTION
-    plan_or_refusal = plan(source, piece)
+    plan_or_refusal = plan(source, piece, assumed)
     return (
         plan_or_refusal
         if isinstance(plan_or_refusal, Refusal)
@@ -91,21 +96,25 @@ def extraction_at(target: Target) -> Extraction | Refusal:
     )
 
 
-def unseen(extraction: Extraction, path: str, view: IndexView) -> Extraction | Refusal:
+def unseen(extraction: Extraction, path: str, view: IndexView, assumed: Assumed = PROVED) -> Extraction | Refusal:
     """Return the function with a name that no code in the workspace lists, or the place that would list any name."""
     owner = extraction.source.parent(extraction.piece.scope)
-    reader = code_reader(extraction.source, extraction.piece.scope, path, view)
+    reader = code_reader(extraction.source, extraction.piece.scope, path, view, assumed)
     if reader is not None:
         return reader
     if extraction.plan.form == "function":
         seen = seen_names(extraction.source, path, view, is_function=True)
-        return seen.refusal or replace(extraction, is_private=seen.public)
+        refusal = unless_assumed(seen.refusal, assumed)
+        return refusal or replace(extraction, is_private=seen.public or seen.refusal is not None)
     assert isinstance(owner, ast.ClassDef), "a method stands in a class"
     method = getattr(extraction.piece.scope, "name", "")
     seen = seen_methods(extraction.source, path, owner, view)
     _names, is_whole = inherited_names(extraction.source, path, owner, view)
-    suited = replace(extraction, is_private=seen.public, lead="" if is_whole else f"_{method.strip('_').lower()}")
-    return seen.refusal or borrowed_method(extraction.source, path, owner, method, view) or suited
+    is_private = seen.public or seen.refusal is not None
+    suited = replace(extraction, is_private=is_private, lead="" if is_whole else f"_{method.strip('_').lower()}")
+    return (
+        unless_assumed(seen.refusal, assumed) or borrowed_method(extraction.source, path, owner, method, view) or suited
+    )
 
 
 def plain_name(extraction: Extraction) -> str:

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Container
 from dataclasses import replace
+from functools import partial
 
+from spark_lsp.actions.assumption import PROVED, Assumed, graded, unless_assumed
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.analysis.module_introspection import seen_names
 from spark_lsp.actions.python.analysis.quick_checks import is_python, selected_expression
@@ -39,8 +41,8 @@ class ExtractVariable:
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Compute the edits, request the name, and prove that the edits keep the meaning."""
         path, view = tools.context.path_of(target.snapshot), tools.context.view
-        variable = await asyncio.to_thread(variable_at, target)
-        variable = variable if isinstance(variable, Refusal) else await asyncio.to_thread(unseen, variable, path, view)
+        analysis = partial(_variable, target, path, view)
+        variable, assumed = await asyncio.to_thread(graded, analysis, is_accepted=tools.accepts_assumptions)
         if isinstance(variable, Refusal):
             return refused(self.id, variable)
         taken: Container[str] = names_in_use(variable.source.tree)
@@ -54,23 +56,31 @@ class ExtractVariable:
             name = free_name(variable.suited(name), taken)
         if not await asyncio.to_thread(variable.is_faithful, name):
             return refused(self.id, UNFAITHFUL)
-        return Proposal(self.id, variable.edits(name), usage=usage)
+        return Proposal(self.id, variable.edits(name), usage=usage, assumptions=assumed)
+
+
+def _variable(target: Target, path: str, view: IndexView, assumed: Assumed) -> Variable | Refusal:
+    variable = variable_at(target, assumed)
+    return variable if isinstance(variable, Refusal) else unseen(variable, path, view, assumed)
 
 
 @refuses_too_deep
-def variable_at(target: Target) -> Variable | Refusal:
+def variable_at(target: Target, assumed: Assumed = PROVED) -> Variable | Refusal:
     """Return the variable for the selection, or in one sentence why there is none."""
     assert target.syntax is not None, "the caller has looked"
     source = source_of(target.syntax)
     if source is None:
         return NOT_READ
     piece = expression_at(source, target.span)
-    return variable_for(source, piece) if piece else Refusal("selection", "The selection is not one expression.")
+    if piece is None:
+        return Refusal("selection", "The selection is not one expression.")
+    return variable_for(source, piece, assumed)
 
 
-def unseen(variable: Variable, path: str, view: IndexView) -> Variable | Refusal:
+def unseen(variable: Variable, path: str, view: IndexView, assumed: Assumed = PROVED) -> Variable | Refusal:
     """Return the variable with a name that no code in the workspace lists, or the place that would list any name."""
     if not variable.is_global:
         return variable
     seen = seen_names(variable.source, path, view, is_function=False)
-    return seen.refusal or (replace(variable, is_module_name=True) if seen.public else variable)
+    refusal = unless_assumed(seen.refusal, assumed)
+    return refusal or (replace(variable, is_module_name=True) if seen.public or seen.refusal else variable)

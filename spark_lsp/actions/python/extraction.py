@@ -8,15 +8,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from spark_lsp.actions.assumption import PROVED, Assumed
 from spark_lsp.actions.python.analysis.control_flow import control_flow_of
 from spark_lsp.actions.python.analysis.dataflow import DataFlow
 from spark_lsp.actions.python.analysis.decorators import unknown_decorator
-from spark_lsp.actions.python.analysis.lifetimes import has_lifetime
+from spark_lsp.actions.python.analysis.lifetimes import lifetime_refusal
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, arguments, given_names, names_of, target_names
 from spark_lsp.actions.python.analysis.selection import Piece, loop_names
 from spark_lsp.actions.python.analysis.source import Scope, Source
 from spark_lsp.actions.python.analysis.variable_readers import code_reader, variable_reader
-from spark_lsp.actions.python.analysis.walks import first_parameter, looks_at_frames, named_by, nodes_of, waits
+from spark_lsp.actions.python.analysis.walks import (
+    FRAME_NAMES,
+    first_parameter,
+    looks_at_frames,
+    named_by,
+    nodes_of,
+    waits,
+)
 from spark_lsp.actions.python.target_scope import Form, form_of
 from spark_lsp.actions.refusal import Refusal
 
@@ -46,20 +54,21 @@ class ExtractionPlan:
     """The implicit first parameter of a method: ``self`` or ``cls``."""
 
 
-def plan(source: Source, piece: Piece) -> ExtractionPlan | Refusal:
+def plan(source: Source, piece: Piece, assumed: Assumed = PROVED) -> ExtractionPlan | Refusal:
     """Return the plan for a piece, or in one sentence why there is none."""
     if isinstance(piece.scope, ast.ClassDef):
         return Refusal(
             "placement", "The selection is in the body of a class, where a name becomes an attribute.", is_local=True
         )
-    return _Planner(source, piece).plan()
+    return _Planner(source, piece, assumed).plan()
 
 
 class _Planner:
     """Computes the plan for one piece."""
 
-    def __init__(self, source: Source, piece: Piece) -> None:
+    def __init__(self, source: Source, piece: Piece, assumed: Assumed) -> None:
         self._source = source
+        self._assumed = assumed
         self._piece = piece
         self._scope = piece.scope
         self._names = names_of(self._scope)
@@ -235,11 +244,12 @@ class _Planner:
 
     def _looks_at_frames(self) -> Refusal | None:
         own = {id(node) for node in self._walk()}
-        frames = looks_at_frames(self._source.tree)
+        frames = FRAME_NAMES if "reflection" in self._assumed else looks_at_frames(self._source.tree)
         for node in nodes_of(self._scope):
             name = named_by(node)
             if id(node) in own and name in frames:
-                return Refusal("reflection", f"The selection uses {name}, which inspects its caller.")
+                message = f"The selection uses {name}, which inspects its caller."
+                return Refusal("reflection", message, assumption=None if name in FRAME_NAMES else "reflection")
             if id(node) in own and isinstance(node, ast.keyword) and node.arg == "stacklevel":
                 return Refusal("reflection", "The selection uses stacklevel, which counts the calling frames.")
         return None
@@ -249,14 +259,14 @@ class _Planner:
         if self._is_module:
             return None
         return (
-            variable_reader(self._source, self._scope, nodes_of(self._scope))
-            or code_reader(self._source, self._scope)
+            variable_reader(self._source, self._scope, nodes_of(self._scope), self._assumed)
+            or code_reader(self._source, self._scope, assumed=self._assumed)
             or unknown_decorator(self._source, self._scope)
         )
 
     def _looked_up(self) -> Refusal | None:
         """Refuse if a module name that the selection binds may be looked up while the selection runs."""
-        if not self._is_module or not self._bound:
+        if not self._is_module or not self._bound or "reflection" in self._assumed:
             return None
         points = self._flow.points
         first = [n for n in self._inside if points[n].kind == "bind"]
@@ -266,11 +276,13 @@ class _Planner:
             if points[number].kind == "effect" and not _is_plain_call(node):
                 called = named_by(node.func) if isinstance(node, ast.Call) else ""
                 what = called or "What runs in the selection"
-                return Refusal("reflection", f"{what} may look up {min(self._bound)} in the module.")
+                message = f"{what} may look up {min(self._bound)} in the module."
+                return Refusal("reflection", message, assumption="reflection")
         for node in self._walk():
             is_main = isinstance(node, ast.Constant) and node.value == "__main__"
             if is_main or named_by(node) in {"__name__", "modules"}:
-                return Refusal("reflection", f"{min(self._bound)} may be looked up in the module.")
+                message = f"{min(self._bound)} may be looked up in the module."
+                return Refusal("reflection", message, assumption="reflection")
         return None
 
     def _outlived(self) -> Refusal | None:
@@ -290,8 +302,11 @@ class _Planner:
             targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
             names = target_names([target for target in targets if target is not None]) - kept
             is_assignment = isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr)
-            if names and is_assignment and has_lifetime(self._source, getattr(node, "value", None)):
-                return Refusal("lifetime", f"{min(names)} may hold an object that is closed when it is finalized.")
+            if names and is_assignment:
+                message = f"{min(names)} may hold an object that is closed when it is finalized."
+                value = getattr(node, "value", None)
+                if refusal := lifetime_refusal(self._source, value, message, self._assumed):
+                    return refusal
         return None
 
     def _declared(self) -> Refusal | None:

@@ -2,8 +2,10 @@
 
 import ast
 import asyncio
+from functools import partial
 from typing import Final
 
+from spark_lsp.actions.assumption import PROVED, Assumed, graded
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.analysis.quick_checks import assigned_name_at, identifier_at
 from spark_lsp.actions.python.analysis.source import Source, source_of
@@ -31,18 +33,19 @@ class InlineVariable:
         """Return the refusal that follows from the enclosing function or class alone."""
         return prechecked(target, inlining_at)
 
-    async def propose(self, target: Target, tools: Tools) -> Proposal:  # noqa: ARG002 - the protocol hands them to every action
+    async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Compute the edits and prove that they keep the meaning."""
-        inlining = await asyncio.to_thread(inlining_at, target)
+        analysis = partial(inlining_at, target)
+        inlining, assumed = await asyncio.to_thread(graded, analysis, is_accepted=tools.accepts_assumptions)
         if isinstance(inlining, Refusal):
             return refused(self.id, inlining)
         if not await asyncio.to_thread(inlining.is_faithful):
             return refused(self.id, UNFAITHFUL)
-        return Proposal(self.id, inlining.edits())
+        return Proposal(self.id, inlining.edits(), assumptions=assumed)
 
 
 @refuses_too_deep
-def inlining_at(target: Target) -> Inlining | Refusal:
+def inlining_at(target: Target, assumed: Assumed = PROVED) -> Inlining | Refusal:
     """Return how to inline the name at the cursor, or in one sentence why that is impossible."""
     named = name_at(target)
     return named if isinstance(named, Refusal) else inlining_of(*named)

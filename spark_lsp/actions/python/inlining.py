@@ -10,13 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from spark_lsp.actions.assumption import PROVED, Assumed
 from spark_lsp.actions.layout import line_end, line_start, starts_line
 from spark_lsp.actions.python.analysis.control_flow import control_flow_of
 from spark_lsp.actions.python.analysis.dataflow import DataFlow
 from spark_lsp.actions.python.analysis.flow_graph import EXIT
-from spark_lsp.actions.python.analysis.lifetimes import has_lifetime
+from spark_lsp.actions.python.analysis.lifetimes import lifetime_refusal
 from spark_lsp.actions.python.analysis.operator_hooks import hooked
 from spark_lsp.actions.python.analysis.purity import Value, disturbed, escapes, onwards, overtakes, value_of
+from spark_lsp.actions.python.analysis.quiet_reads import quieted
 from spark_lsp.actions.python.analysis.scopes import ScopeNames, given_names, names_of
 from spark_lsp.actions.python.analysis.selection import loop_names
 from spark_lsp.actions.python.analysis.source import Scope, Source
@@ -88,22 +90,22 @@ class Inlining:
         return Edit(Span(start, len(text) if after < 0 else after + 1), "")
 
 
-def inlining_of(source: Source, name: ast.Name) -> Inlining | Refusal:
+def inlining_of(source: Source, name: ast.Name, assumed: Assumed = PROVED) -> Inlining | Refusal:
     """Return how to inline the variable of a name, or in one sentence why that is impossible."""
     scope = owner_of(source, name)
     if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
         return Refusal("owner", f"{name.id} belongs to no function, so others may read it.")
     names = names_of(scope)
     given = given_names(scope)
-    flow = DataFlow(hooked(control_flow_of(scope, (), source.managers), source), given)
+    flow = DataFlow(hooked(quieted(control_flow_of(scope, (), source.managers), source), source), given)
     binds = [n for n, point in enumerate(flow.points) if point.name == name.id and point.kind in {"bind", "unbind"}]
     statement = _assignment(source, name.id, [flow.points[n].node for n in binds], given)
     if isinstance(statement, Refusal):
         return statement
     assert statement.value is not None, "an assignment has a value"
     uses = [n for n, point in enumerate(flow.points) if point.name == name.id and point.kind in {"use", "capture"}]
-    way = _Way(source, scope, names, flow, binds, uses, value_of(statement.value, flow, names, scope))
-    reader = variable_reader(source, scope, ast.walk(scope)) or code_reader(source, scope)
+    way = _Way(source, scope, names, flow, binds, uses, value_of(statement.value, flow, names, scope), assumed)
+    reader = variable_reader(source, scope, ast.walk(scope), assumed) or code_reader(source, scope, assumed=assumed)
     refusal = reader or _unfit(source, statement, names, name.id) or way.refusal(name.id, statement)
     if refusal:
         return refusal
@@ -140,6 +142,7 @@ class _Way:
     binds: list[int]
     uses: list[int]
     value: Value
+    assumed: Assumed
 
     def refusal(self, name: str, statement: ast.stmt) -> Refusal | None:
         """Apply each rule in turn and return the first refusal."""
@@ -158,9 +161,8 @@ class _Way:
         uses = {id(self.flow.points[n].node): self.flow.points[n].node for n in self.uses}
         if all(isinstance(use, ast.Name) and _is_kept(self.source, use) for use in uses.values()):
             return None
-        if not has_lifetime(self.source, self.value.node):
-            return None
-        return Refusal("lifetime", f"{name} may hold an object that is closed when it is finalized.")
+        message = f"{name} may hold an object that is closed when it is finalized."
+        return lifetime_refusal(self.source, self.value.node, message, self.assumed)
 
     def _misread(self, name: str, number: int) -> Refusal | None:
         point = self.flow.points[number]
@@ -181,11 +183,12 @@ class _Way:
         between = self.flow.reached(self.binds, without=starts) & self.flow.reaching(self.uses, without=starts)
         passed = self._foreign(between - set(self.uses))
         if not self.value.has_effect:
-            return disturbed(self.value, (self.flow.points[n] for n in passed), self.names)
+            between_points = (self.flow.points[n] for n in passed)
+            return disturbed(self.value, between_points, self.names, self.source, self.assumed)
         is_single = len({id(self.flow.points[n].node) for n in self.uses}) == 1 and not self._is_repeated(starts)
         if not is_single:
             return Refusal("paths", f"The value of {name} has an effect, and would be evaluated more than once.")
-        return overtakes(self.value, passed, self.flow, self.source, self.names)
+        return overtakes(self.value, passed, self.flow, self.source, self.names, self.assumed)
 
     def _several(self, name: str, starts: list[int]) -> Refusal | None:
         """Refuse if one object would become several distinguishable ones."""
@@ -208,7 +211,7 @@ class _Way:
         if {points[n].guard for n in first} != {points[n].guard for n in self.binds}:
             return Refusal("order", f"{name} is read where other error handlers apply.")
         before = self.flow.reached(self.binds, without=blocked) & self.flow.reaching(first, without=starts)
-        return overtakes(self.value, self._foreign(before), self.flow, self.source, self.names)
+        return overtakes(self.value, self._foreign(before), self.flow, self.source, self.names, self.assumed)
 
     def _is_repeated(self, starts: list[int]) -> bool:
         return any(n in self.flow.reached([n], without=starts) for n in self.uses)

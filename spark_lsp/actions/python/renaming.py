@@ -3,6 +3,7 @@
 import ast
 from dataclasses import dataclass
 
+from spark_lsp.actions.assumption import PROVED, Assumed
 from spark_lsp.actions.python.analysis.bytecode import same_code
 from spark_lsp.actions.python.analysis.control_flow import control_flow_of
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, arguments, names_of
@@ -38,7 +39,7 @@ class Renaming:
         return same and same_code(self.source.text, apply_edits(self.source.text, self.edits(name)), self.old, name)
 
 
-def renaming_of(source: Source, name: ast.Name) -> Renaming | Refusal:
+def renaming_of(source: Source, name: ast.Name, assumed: Assumed = PROVED) -> Renaming | Refusal:
     """Return every place of a local variable, or in one sentence why it cannot be renamed here."""
     scope = owner_of(source, name)
     if not isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -50,7 +51,7 @@ def renaming_of(source: Source, name: ast.Name) -> Renaming | Refusal:
     ]
     if not all(isinstance(point.node, ast.Name) for point in points) or name.id in names_of(scope).written:
         return Refusal("assignment", f"{name.id} is also bound by something other than an assignment.")
-    reader = variable_reader(source, scope, ast.walk(scope)) or code_reader(source, scope)
+    reader = variable_reader(source, scope, ast.walk(scope), assumed) or code_reader(source, scope, assumed=assumed)
     if reader is not None:
         return reader
     uses = [node for node in ast.walk(scope) if isinstance(node, ast.Name) and node.id == name.id]

@@ -1,7 +1,9 @@
 """``rename.suggest`` for Python: rename a local variable at every place in one edit."""
 
 import asyncio
+from functools import partial
 
+from spark_lsp.actions.assumption import PROVED, Assumed, graded
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
 from spark_lsp.actions.python.analysis.quick_checks import assigned_name_at
 from spark_lsp.actions.python.inline_variable import name_at
@@ -29,7 +31,8 @@ class SuggestName:
 
     async def propose(self, target: Target, tools: Tools) -> Proposal:
         """Find every place, request the name, and prove that nothing else changed."""
-        renaming = await asyncio.to_thread(renaming_at, target)
+        analysis = partial(renaming_at, target)
+        renaming, assumed = await asyncio.to_thread(graded, analysis, is_accepted=tools.accepts_assumptions)
         if isinstance(renaming, Refusal):
             return refused(self.id, renaming)
         taken = names_in_use(renaming.source.tree)
@@ -44,11 +47,11 @@ class SuggestName:
                 self.id,
                 Refusal("unfaithful", f"Renaming {renaming.old} would change what the function does."),
             )
-        return Proposal(self.id, renaming.edits(name), usage=usage)
+        return Proposal(self.id, renaming.edits(name), usage=usage, assumptions=assumed)
 
 
 @refuses_too_deep
-def renaming_at(target: Target) -> Renaming | Refusal:
+def renaming_at(target: Target, assumed: Assumed = PROVED) -> Renaming | Refusal:
     """Return the renaming of the variable at the cursor, or in one sentence why there is none."""
     named = name_at(target)
     return named if isinstance(named, Refusal) else renaming_of(*named)

@@ -6,14 +6,16 @@ and after nothing that the order matters to. An equal expression is replaced if 
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from spark_lsp.actions.assumption import PROVED, Assumed
 from spark_lsp.actions.layout import indent_of, line_start, newline_of, starts_line
 from spark_lsp.actions.python.analysis.control_flow import control_flow_of
 from spark_lsp.actions.python.analysis.dataflow import DataFlow
-from spark_lsp.actions.python.analysis.lifetimes import has_lifetime
+from spark_lsp.actions.python.analysis.lifetimes import has_lifetime, lifetime_refusal
 from spark_lsp.actions.python.analysis.operator_hooks import hooked
 from spark_lsp.actions.python.analysis.purity import Value, disturbed, escapes, misses, onwards, overtakes, value_of
+from spark_lsp.actions.python.analysis.quiet_reads import quieted
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, ScopeNames, given_names, names_of
 from spark_lsp.actions.python.analysis.selection import Piece
 from spark_lsp.actions.python.analysis.source import Source
@@ -97,7 +99,7 @@ class _PutBack(ast.NodeTransformer):
         return self._value
 
 
-def variable_for(source: Source, piece: Piece) -> Variable | Refusal:
+def variable_for(source: Source, piece: Piece, assumed: Assumed = PROVED) -> Variable | Refusal:
     """Return the variable for a selected expression, or in one sentence why there is none."""
     node = piece.nodes[0]
     assert isinstance(node, ast.expr), "the caller has looked"
@@ -106,15 +108,17 @@ def variable_for(source: Source, piece: Piece) -> Variable | Refusal:
         return refusal
     statement = source.statement_of(node)
     names = names_of(piece.scope)
-    flow = DataFlow(hooked(control_flow_of(piece.scope, [node], source.managers), source), given_names(piece.scope))
+    graph = hooked(quieted(control_flow_of(piece.scope, [node], source.managers), source), source)
+    flow = DataFlow(graph, given_names(piece.scope))
     starts = [n for n, point in enumerate(flow.points) if point.node is statement and point.kind == "join"]
     goals = flow.graph.where("before")
-    refusal = _misplaced(flow, starts, goals, value_of(node, flow, names, piece.scope), source, names)
+    refusal = _misplaced(flow, starts, goals, value_of(node, flow, names, piece.scope), source, names, assumed)
     if refusal:
         return refusal
     is_module = isinstance(piece.scope, ast.Module)
     reader = None if is_module else variable_reader(source, piece.scope, nodes_of(piece.scope))
-    refusal = reader or code_reader(source, piece.scope) or _outlives(source, statement, flow, node, piece)
+    refusal = reader or code_reader(source, piece.scope, assumed=assumed)
+    refusal = refusal or _outlives(source, statement, flow, node, piece, assumed)
     if refusal:
         return refusal
     same_values = list(_same_value(source, piece, statement, flow, starts, names))
@@ -127,7 +131,9 @@ def variable_for(source: Source, piece: Piece) -> Variable | Refusal:
     return Variable(source, node, source.span(statement).start, uses, is_statement, is_module_name)
 
 
-def _outlives(source: Source, statement: ast.stmt, flow: DataFlow, node: ast.expr, piece: Piece) -> Refusal | None:
+def _outlives(
+    source: Source, statement: ast.stmt, flow: DataFlow, node: ast.expr, piece: Piece, assumed: Assumed
+) -> Refusal | None:
     """Return why an object must not live until the end of the function: it acts when it is finalized."""
     holder = source.parent(node)
     is_held = isinstance(holder, ast.Assign) and all(_is_kept(target, piece.scope) for target in holder.targets)
@@ -141,7 +147,8 @@ def _outlives(source: Source, statement: ast.stmt, flow: DataFlow, node: ast.exp
     )
     if is_last and not isinstance(piece.scope, ast.Module):
         return None
-    return Refusal("lifetime", "The selection may create an object that is closed when it is finalized.")
+    message = "The selection may create an object that is closed when it is finalized."
+    return lifetime_refusal(source, node, message, assumed)
 
 
 def _is_kept(target: ast.expr, scope: ast.AST) -> bool:
@@ -185,7 +192,13 @@ def is_in_annotation(source: Source, node: ast.AST) -> bool:
 
 
 def _misplaced(
-    flow: DataFlow, starts: list[int], goals: list[int], value: Value, source: Source, names: ScopeNames
+    flow: DataFlow,
+    starts: list[int],
+    goals: list[int],
+    value: Value,
+    source: Source,
+    names: ScopeNames,
+    assumed: Assumed,
 ) -> Refusal | None:
     """Return why evaluating the expression before its statement would change its meaning."""
     if not goals or not starts:
@@ -194,9 +207,10 @@ def _misplaced(
         if misses(flow, start, goals):
             return Refusal("paths", "The selection is evaluated only on some paths.", is_local=True)
         between = onwards(flow, start, goals) & flow.reaching(goals, without=starts)
-        refusal = overtakes(value, between, flow, source, names)
+        refusal = overtakes(value, between, flow, source, names, assumed)
         if refusal:
-            return Refusal(refusal.code, f"The selection cannot be evaluated before its statement. {refusal.message}")
+            message = f"The selection cannot be evaluated before its statement. {refusal.message}"
+            return replace(refusal, message=message)
     again = flow.reached(goals, without=starts)
     if not again.isdisjoint(goals):
         return Refusal("paths", "The expression runs more than once in this statement.", is_local=True)
@@ -240,7 +254,7 @@ def _same_value(
                 continue
             between = flow.reached(starts, without=starts) & flow.reaching(goals, without=starts)
             passed = [flow.points[n] for n in between if id(flow.points[n].node) not in own | mine]
-            if disturbed(value, passed, names) or any(flow.points[n].kind == "inner" for n in goals):
+            if disturbed(value, passed, names, source) or any(flow.points[n].kind == "inner" for n in goals):
                 continue
             if value.is_fresh and escapes(source, descendant):
                 if escaped or not set(goals).isdisjoint(flow.reached(goals, without=starts) - set(goals)):

@@ -53,11 +53,12 @@ def _maker(source: Source, owner: ast.ClassDef, relatives: "Relatives") -> Refus
         for keyword in body.keywords:
             if keyword.arg == "metaclass" and named_by(keyword.value) not in _PLAIN_METACLASSES:
                 message = f"The metaclass {ast.unparse(keyword.value)} of {body.name} may see the names of the class."
-                return Refusal("reflection", message)
+                return Refusal("reflection", message, assumption="reflection")
         for decorator in body.decorator_list:
             name = named_by(decorator.func if isinstance(decorator, ast.Call) else decorator)
             if name in functions and any(named_by(node) in LISTERS for node in ast.walk(functions[name])):
-                return Refusal("reflection", f"The decorator {name} of {body.name} may see the names of the class.")
+                message = f"The decorator {name} of {body.name} may see the names of the class."
+                return Refusal("reflection", message, assumption="reflection")
     return None
 
 

@@ -42,7 +42,7 @@ def seen_in(
             continue
         if listing.private:
             message = f"{path}:{listing.line} lists the names of the {what}, where a new name would appear."
-            return Seen(Refusal("reflection", message))
+            return Seen(Refusal("reflection", message, assumption="reflection"))
         public = True
     return Seen(public=public)
 

@@ -8,11 +8,14 @@ import ast
 import builtins
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
+from spark_lsp.actions.assumption import Assumed
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, target_names
 from spark_lsp.actions.python.analysis.source import Source
 from spark_lsp.actions.python.analysis.walks import named_by, nodes_of
+from spark_lsp.actions.refusal import Refusal
 
 _PLAIN_CLASSES: Final = frozenset(
     {
@@ -40,10 +43,47 @@ MAX_STEPS: Final = 4
 """Functions and classes of the document to follow."""
 
 
-def has_lifetime(source: Source, node: ast.AST | None, steps: int = MAX_STEPS) -> bool:
+def lifetime_refusal(source: Source, node: ast.AST | None, message: str, assumed: Assumed) -> Refusal | None:
+    """Refuse what may make an object that does something when it dies; that it does not may be assumed of the unknown.
+
+    What opens or holds something by its name, or has ``__del__``, is refused in any case.
+    """
+    if not has_lifetime(source, node):
+        return None
+    if _Makers(source, is_doubt_counted=False).makes(node):
+        return Refusal("lifetime", message)
+    return None if "lifetime" in assumed else Refusal("lifetime", message, assumption="lifetime")
+
+
+def has_lifetime(source: Source, node: ast.AST | None) -> bool:
     """Whether an expression may create an object that acts when it is finalized."""
+    return _Makers(source).makes(node)
+
+
+@dataclass(frozen=True, slots=True)
+class _Makers:
+    """Follows what is called; ``followed`` are the functions that it is in, which add nothing by calling themselves.
+
+    Without ``is_doubt_counted`` only what is known to have a lifetime counts.
+    """
+
+    source: Source
+    steps: int = MAX_STEPS
+    is_doubt_counted: bool = True
+    followed: frozenset[int] = frozenset()
+
+    def makes(self, node: ast.AST | None) -> bool:
+        """Whether an expression may make such an object."""
+        return _has_lifetime(self, node)
+
+    def within(self, definition: ast.AST) -> "_Makers":
+        """Return the same one step further in."""
+        return replace(self, steps=self.steps - 1, followed=self.followed | {id(definition)})
+
+
+def _has_lifetime(makers: _Makers, node: ast.AST | None) -> bool:
     if isinstance(node, ast.Call):
-        return steps == 0 or _makes(source, node, steps)
+        return makers.is_doubt_counted if makers.steps == 0 else _makes(makers, node)
     parts: list[ast.expr | None] = []
     if isinstance(node, ast.Await | ast.NamedExpr | ast.Starred):
         parts = [node.value]
@@ -55,23 +95,31 @@ def has_lifetime(source: Source, node: ast.AST | None, steps: int = MAX_STEPS) -
         parts = [*node.elts]
     elif isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp):
         parts = [node.elt]
-    return any(has_lifetime(source, part, steps) for part in parts)
+    return any(_has_lifetime(makers, part) for part in parts)
 
 
-def _makes(source: Source, call: ast.Call, steps: int) -> bool:
+def _makes(makers: _Makers, call: ast.Call) -> bool:
     name = named_by(call.func)
     if not name or name in _PLAIN_CALLS:
         return False
-    definition = _definition(source, name)
-    if isinstance(definition, ast.ClassDef):
-        return _class_has_lifetime(source, definition, steps - 1)
+    definition = _definition(makers.source, name)
     if definition is not None:
-        return _returns(source, definition, steps - 1)
+        return id(definition) not in makers.followed and _defined_makes(makers.within(definition), definition)
     value = getattr(builtins, name, None)
     if isinstance(call.func, ast.Name) and value is not None and name != "open":
         return False
-    if {word.lower() for word in _WORD.findall(name)} & _RESOURCE_WORDS or _is_watched(source):
+    if {word.lower() for word in _WORD.findall(name)} & _RESOURCE_WORDS:
         return True
+    return makers.is_doubt_counted and (_is_watched(makers.source) or _is_unknown_class(name))
+
+
+def _defined_makes(makers: _Makers, definition: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    if isinstance(definition, ast.ClassDef):
+        return _class_has_lifetime(makers, definition)
+    return _returns(makers, definition)
+
+
+def _is_unknown_class(name: str) -> bool:
     is_class = name.lstrip("_")[:1].isupper() and not name.isupper()
     return is_class and not _is_plain_class(name)
 
@@ -81,23 +129,23 @@ def _is_plain_class(name: str) -> bool:
     return name in _PLAIN_CLASSES or isinstance(value, type) or name.endswith(("Error", "Exception", "Warning"))
 
 
-def _class_has_lifetime(source: Source, node: ast.ClassDef, steps: int) -> bool:
+def _class_has_lifetime(makers: _Makers, node: ast.ClassDef) -> bool:
     bound = {getattr(statement, "name", "") for statement in node.body}
-    if "__del__" in bound or _is_watched(source):
+    if "__del__" in bound or (makers.is_doubt_counted and _is_watched(makers.source)):
         return True
     for base in node.bases:
         core = base.value if isinstance(base, ast.Subscript) else base
         name = named_by(core)
-        definition = _definition(source, name)
-        if isinstance(definition, ast.ClassDef) and steps:
-            if definition is not node and _class_has_lifetime(source, definition, steps - 1):
+        definition = _definition(makers.source, name)
+        if isinstance(definition, ast.ClassDef) and makers.steps:
+            if id(definition) not in makers.followed and _class_has_lifetime(makers.within(definition), definition):
                 return True
-        elif not _is_plain_class(name):
+        elif makers.is_doubt_counted and not _is_plain_class(name):
             return True
     return False
 
 
-def _returns(source: Source, function: ast.FunctionDef | ast.AsyncFunctionDef, steps: int) -> bool:
+def _returns(makers: _Makers, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Whether a function of the document may return such an object; a generator cleans up at its end, so it counts."""
     own = list(nodes_of(function))
     if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own):
@@ -105,7 +153,7 @@ def _returns(source: Source, function: ast.FunctionDef | ast.AsyncFunctionDef, s
     returned = [node.value for node in own if isinstance(node, ast.Return)]
     named = {expression.id for expression in returned if isinstance(expression, ast.Name)}
     returned += [node.value for node in own if isinstance(node, ast.Assign) and target_names(node.targets) & named]
-    return any(has_lifetime(source, expression, steps) for expression in returned)
+    return any(_has_lifetime(makers, expression) for expression in returned)
 
 
 def _definition(source: Source, name: str) -> ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | None:

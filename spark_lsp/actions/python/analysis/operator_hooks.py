@@ -29,6 +29,7 @@ _COMPARISONS: Final[dict[type[ast.cmpop], frozenset[str]]] = {
     ast.Is: frozenset(),
     ast.IsNot: frozenset(),
 }
+_CONSTRUCTORS: Final = frozenset({"__del__", "__enter__", "__exit__", "__init__", "__init_subclass__", "__new__"})
 _OPERATORS: Final[dict[type[ast.AST], str]] = {
     ast.Add: "add",
     ast.BitAnd: "and",
@@ -67,8 +68,12 @@ MAX_STEPS: Final = 3
 def hooked(graph: ControlFlowGraph, source: Source) -> ControlFlowGraph:
     """Turn nodes that may run such code of the document into effects; return the graph."""
     hooks = frozenset(_hooks(source))
+    called = hooks - _CONSTRUCTORS
     for point in graph.points if hooks else ():
-        if point.kind in {"load", "ask"} and point.node is not None and not hooks.isdisjoint(_run_by(point.node)):
+        if point.kind not in {"load", "ask"} or point.node is None:
+            continue
+        is_called = isinstance(point.node, ast.Call)  # a builtin may run any of them
+        if called if is_called else hooks & _run_by(point.node):
             point.kind = "effect"
     return graph
 

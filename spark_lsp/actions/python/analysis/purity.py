@@ -4,16 +4,18 @@ Reading an attribute and applying an operator is assumed to change nothing; both
 """
 
 import ast
+import builtins
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from spark_lsp.actions.assumption import PROVED, Assumed
 from spark_lsp.actions.python.analysis.dataflow import DataFlow
 from spark_lsp.actions.python.analysis.flow_graph import EXIT, ProgramPoint
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, ScopeNames, arguments, names_of, target_names
 from spark_lsp.actions.python.analysis.source import Source
-from spark_lsp.actions.python.analysis.walks import named_by
-from spark_lsp.actions.refusal import Refusal
+from spark_lsp.actions.python.analysis.walks import first_parameter, named_by
+from spark_lsp.actions.refusal import Assumption, Refusal
 
 _SAFE_PARENTS: Final = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.FormattedValue, ast.If, ast.While, ast.Assert)
 
@@ -104,7 +106,9 @@ def escapes(source: Source, node: ast.expr) -> bool:
     return not isinstance(parent, _SAFE_PARENTS)
 
 
-def disturbed(value: Value, between: Iterable[ProgramPoint], names: ScopeNames) -> Refusal | None:
+def disturbed(
+    value: Value, between: Iterable[ProgramPoint], names: ScopeNames, source: Source, assumed: Assumed = PROVED
+) -> Refusal | None:
     """Return what may change a value without effect between two moments, None if nothing can."""
     shared = value.reads - names.private
     is_of_objects = ((value.may_fail or value.asks) and not value.is_steady) or bool(shared)
@@ -112,34 +116,65 @@ def disturbed(value: Value, between: Iterable[ProgramPoint], names: ScopeNames) 
         if point.kind in {"bind", "unbind"} and point.name in value.reads:
             return Refusal("changed", f"{point.name} is assigned in between.")
         if point.kind == "effect" and is_of_objects:
-            return Refusal("changed", "Something in between may change the value.")
+            assumption = needed_for_effect(value.node, point.node, source)
+            if assumption is None or assumption not in assumed:
+                return Refusal("changed", "Something in between may change the value.", assumption=assumption)
     return None
 
 
-def overtakes(value: Value, passed: Iterable[int], flow: DataFlow, source: Source, names: ScopeNames) -> Refusal | None:
+def overtakes(
+    value: Value, passed: Iterable[int], flow: DataFlow, source: Source, names: ScopeNames, assumed: Assumed = PROVED
+) -> Refusal | None:
     """Return why a value must not be evaluated before (or after) these nodes; None if it may."""
     unsure = flow.unsure(names.local)
     for number in passed:
-        if message := _passed(value, number, flow, source, names, is_unsure=number in unsure):
-            return Refusal("order", message)
+        if refusal := _passed(value, number, flow, source, names, assumed, is_unsure=number in unsure):
+            return refusal
     return None
 
 
-def _passed(value: Value, number: int, flow: DataFlow, source: Source, names: ScopeNames, *, is_unsure: bool) -> str:
+def _passed(
+    value: Value, number: int, flow: DataFlow, source: Source, names: ScopeNames, assumed: Assumed, *, is_unsure: bool
+) -> Refusal | None:
     """Return why a value must not move across a node; empty if it may."""
     point = flow.points[number]
     if point.kind in {"bind", "unbind"}:
-        return _assigned(point, value, flow, names)
+        message = _assigned(point, value, flow, names)
+        return Refusal("order", message) if message else None
+    can_act = value.has_effect or value.may_fail
     if point.kind == "effect":
-        return "Something with an effect is evaluated in between."
-    if not (value.has_effect or value.may_fail) or (point.kind == "load" and _is_harmless(point, value, source)):
-        return ""
+        if not can_act and not value.asks and value.reads <= names.private:
+            return None
+        assumption = needed_for_effect(value.node, point.node, source)
+        return _unless(assumed, "Something with an effect is evaluated in between.", "errors", assumption)
+    if not can_act or (point.kind == "load" and _is_harmless(point, value, source)):
+        return None
+    return _passed_read(value, point, source, names, assumed, is_unsure=is_unsure)
+
+
+def _passed_read(
+    value: Value, point: ProgramPoint, source: Source, names: ScopeNames, assumed: Assumed, *, is_unsure: bool
+) -> Refusal | None:
+    """Return why a value that may fail or change something must not pass a point that reads something."""
+    calls: Assumption | None = "errors"
+    if value.has_effect:
+        calls = "calls" if are_independent(value.node, point.node, source) else None
     if point.kind == "load":
-        return "Something is evaluated in between that may fail or depend on it."
+        message = "Something is evaluated in between that may fail or depend on it."
+        return _unless(assumed, message, "errors", calls)
     if point.kind == "use" and is_unsure:
-        return f"{point.name} may have no value where it is read in between."
+        message = f"{point.name} may have no value where it is read in between."
+        return _unless(assumed, message, "errors", calls)
     is_stale = value.has_effect and not _is_stable(point, source, names)
-    return f"{point.name} is read in between, and may be changed." if is_stale else ""
+    return _unless(assumed, f"{point.name} is read in between, and may be changed.", calls) if is_stale else None
+
+
+def _unless(assumed: Assumed, message: str, *assumptions: Assumption | None) -> Refusal | None:
+    """Refuse unless all of these are assumed; None among them stands for what nothing would help against."""
+    if None in assumptions:
+        return Refusal("order", message)
+    missing = next((assumption for assumption in assumptions if assumption not in assumed), None)
+    return Refusal("order", message, assumption=missing) if missing else None
 
 
 def _assigned(point: ProgramPoint, value: Value, flow: DataFlow, names: ScopeNames) -> str:
@@ -164,8 +199,66 @@ def _is_harmless(point: ProgramPoint, value: Value, source: Source) -> bool:
     if not value.has_effect:
         return True
     parent = source.parent(point.node)
+    if isinstance(parent, ast.Attribute):  # the object whose method is called
+        is_own = isinstance(point.node.value, ast.Name) and _is_receiver(source, point.node.value)
+        method = source.parent(parent)
+        is_called = isinstance(method, ast.Call) and method.func is parent
+        return is_own and is_called and _is_set_once(source, point.node.attr)
     is_method = isinstance(parent, ast.Call) and parent.func is point.node
-    return is_method and isinstance(point.node.value, ast.Name) and not is_rebound(source, point.node.attr)
+    return is_method and _is_steady_object(source, point.node.value) and not is_rebound(source, point.node.attr)
+
+
+def _is_steady_object(source: Source, node: ast.expr) -> bool:
+    """Whether an expression is a name, or an attribute of the method's own object that ``__init__`` alone sets."""
+    if isinstance(node, ast.Attribute):
+        is_own = isinstance(node.value, ast.Name) and _is_receiver(source, node.value)
+        return is_own and _is_set_once(source, node.attr)
+    return isinstance(node, ast.Name)
+
+
+def _is_receiver(source: Source, name: ast.Name) -> bool:
+    scope = source.scope_of(name)
+    return isinstance(source.parent(scope), ast.ClassDef) and name.id == first_parameter(scope)
+
+
+def _is_set_once(source: Source, attribute: str) -> bool:
+    """Whether ``__init__`` methods of the document set an attribute, and nothing else does."""
+    stores = [
+        node
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Attribute) and node.attr == attribute and not isinstance(node.ctx, ast.Load)
+    ]
+    if not stores or any(getattr(source.scope_of(node), "name", "") != "__init__" for node in stores):
+        return False
+    return not any(
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == attribute
+        for node in ast.walk(source.tree)
+    )
+
+
+def needed_for_effect(node: ast.expr, effect: ast.AST | None, source: Source) -> Assumption | None:
+    """Return what would make an effect harmless to a value; None where it is plainly not."""
+    if isinstance(effect, ast.Attribute):
+        is_read = any(isinstance(part, ast.Attribute) and part.attr == effect.attr for part in ast.walk(node))
+        return None if is_read or not _reads_attributes_alone(node) else "attributes"
+    if isinstance(effect, ast.Call | ast.Expr | ast.For | ast.comprehension) and are_independent(node, effect, source):
+        return "calls"
+    return None
+
+
+def _reads_attributes_alone(node: ast.expr) -> bool:
+    return all(isinstance(part, ast.Attribute | ast.Name | ast.expr_context) for part in ast.walk(node))
+
+
+def are_independent(node: ast.expr, code: ast.AST | None, source: Source) -> bool:
+    """Whether two pieces of code name nothing in common but builtins and modules that are imported."""
+    if code is None:
+        return False
+    parts = ast.walk(code) if not isinstance(code, ast.For) else [*ast.walk(code.iter), *ast.walk(code.target)]
+    names = {part.id for part in parts if isinstance(part, ast.Name)}
+    shared = names & {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    imported = {name for name, _number in source.modules}
+    return all(name in imported or (name not in source.bindings and hasattr(builtins, name)) for name in shared)
 
 
 def is_rebound(source: Source, attribute: str) -> bool:

@@ -23,18 +23,18 @@ class ScopeNames:
     bound: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
     passed: set[str] = field(default_factory=set)
-    """Names that inner scopes take from outer scopes."""
+    """ScopeNames that inner scopes take from outer scopes."""
     is_class: bool = False
     globals: set[str] = field(default_factory=set)
     nonlocals: set[str] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
     """Names of outer scopes that an inner scope rebinds: by ``nonlocal``, or late by ``:=``."""
     written_globals: set[str] = field(default_factory=set)
-    """Names that this scope or an inner one declares global."""
+    """ScopeNames that this scope or an inner one declares global."""
 
     @property
     def local(self) -> set[str]:
-        """Names that belong to this scope."""
+        """ScopeNames that belong to this scope."""
         return self.bound - self.globals - self.nonlocals
 
     @property
@@ -44,7 +44,7 @@ class ScopeNames:
 
     @property
     def free(self) -> set[str]:
-        """Names that are read or written here and belong to an outer scope."""
+        """ScopeNames that are read or written here and belong to an outer scope."""
         own = self.local | self.globals
         return ((self.used | self.nonlocals) - own) | (self.passed if self.is_class else self.passed - own)
 
@@ -123,6 +123,24 @@ def captured_names(node: ast.AST) -> set[str]:
     """Return the names of the outer scope that a definition, a lambda or a generator reads later."""
     names = names_of(node)
     return names.free | names.written
+
+
+def bound_by(node: ast.AST) -> Iterator[str]:
+    """Yield the names that one node binds, or declares to be another scope's, whatever scope it stands in."""
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        yield node.id
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.arg):
+        yield node.arg
+    elif isinstance(node, ast.alias):
+        yield node.asname or node.name.split(".")[0]
+    elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+        yield node.name
+    elif isinstance(node, ast.MatchMapping) and node.rest:
+        yield node.rest
+    elif isinstance(node, ast.Global | ast.Nonlocal):
+        yield from node.names
 
 
 class _NameCollector(ast.NodeVisitor):

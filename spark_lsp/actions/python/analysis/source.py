@@ -3,6 +3,7 @@
 import ast
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,7 +11,7 @@ from functools import cached_property
 from spark_lsp.actions.python.analysis.context_managers import managers_of
 from spark_lsp.actions.python.analysis.fstrings import find_fstring_spans
 from spark_lsp.actions.python.analysis.node_kinds import is_analysed
-from spark_lsp.actions.python.analysis.scopes import FUNCTIONS
+from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, bound_by
 from spark_lsp.text.edit import Span
 from spark_lsp.text.snapshot import LineTable
 from spark_lsp.text.syntax import Syntax
@@ -111,6 +112,20 @@ class Source:
     def managers(self) -> dict[str, bool]:
         """Context managers of the document, and whether they may suppress an error."""
         return managers_of(self.tree)
+
+    @cached_property
+    def bindings(self) -> Counter[str]:
+        """How often each name is bound anywhere in the document, in whatever scope."""
+        return Counter(name for node in ast.walk(self.tree) for name in bound_by(node))
+
+    @cached_property
+    def modules(self) -> dict[tuple[str, int], str]:
+        """What ``import`` statements of the module bind, by name and number of the alias: the full module names."""
+        aliases = [alias for node in self.tree.body if isinstance(node, ast.Import) for alias in node.names]
+        return {
+            (alias.asname or alias.name.split(".")[0], n): "" if alias.asname and "." in alias.name else alias.name
+            for n, alias in enumerate(aliases)
+        }
 
     @cached_property
     def _parents(self) -> dict[int, ast.AST]:

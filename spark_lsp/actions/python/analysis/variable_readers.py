@@ -7,6 +7,7 @@ import ast
 from collections.abc import Iterable
 from typing import Final
 
+from spark_lsp.actions.assumption import PROVED, Assumed, unless_assumed
 from spark_lsp.actions.python.analysis.classes import files_mentioning
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, names_of
 from spark_lsp.actions.python.analysis.source import Scope, Source
@@ -25,6 +26,13 @@ CODE_READERS: Final = frozenset(
     }
 )
 """Names of functions that read the code or the source of their argument."""
+_HARMLESS_FIELDS: Final = frozenset(
+    {
+        *("co_argcount", "co_filename", "co_firstlineno", "co_kwonlyargcount", "co_name", "co_posonlyargcount"),
+        "co_qualname",
+    }
+)
+"""Fields of a code object that say nothing of the body."""
 _FRAME_VARIABLES: Final = frozenset({"co_varnames", "f_locals", "formatargvalues", "getargvalues"})
 """Names of attributes with the variables of a frame."""
 HARMLESS_DECORATORS: Final = frozenset(
@@ -36,7 +44,9 @@ HARMLESS_DECORATORS: Final = frozenset(
 )
 
 
-def variable_reader(source: Source, scope: Scope, nodes: Iterable[ast.AST]) -> Refusal | None:
+def variable_reader(
+    source: Source, scope: Scope, nodes: Iterable[ast.AST], assumed: Assumed = PROVED
+) -> Refusal | None:
     """Return the node of a function that reads its variables by name; None if there is none."""
     frames: set[str] = set()
     if any(named_by(node) in _FRAME_VARIABLES for node in ast.walk(source.tree)):
@@ -46,16 +56,21 @@ def variable_reader(source: Source, scope: Scope, nodes: Iterable[ast.AST]) -> R
         if isinstance(node, ast.Name) and name in _NAMESPACES | _EVALUATORS and _reads_variables(source, node):
             return Refusal("reflection", f"{_title(scope)} calls {name}, which can see its local variables.")
         if isinstance(node, ast.Name | ast.Attribute) and name in frames:
-            return Refusal("reflection", f"{_title(scope)} uses {name}, which can see its variables.")
+            message = f"{_title(scope)} uses {name}, which can see its variables."
+            return unless_assumed(Refusal("reflection", message, assumption="reflection"), assumed)
     return None
 
 
-def code_reader(source: Source, scope: Scope, path: str = "", view: IndexView | None = None) -> Refusal | None:
+def code_reader(
+    source: Source, scope: Scope, path: str = "", view: IndexView | None = None, assumed: Assumed = PROVED
+) -> Refusal | None:
     """Return what may read a function's own code or source; None if nothing does.
 
     In the document a reader counts if the function is decorated, or is passed on as a value. In another file it
     counts beside the function's name, or if the file defines a decorator of the function.
     """
+    if "reflection" in assumed:
+        return None
     name = getattr(scope, "name", "")
     decorators = {
         named_by(decorator.func if isinstance(decorator, ast.Call) else decorator) for decorator in _decorators(scope)
@@ -63,19 +78,35 @@ def code_reader(source: Source, scope: Scope, path: str = "", view: IndexView | 
     decorators -= HARMLESS_DECORATORS
     if not name:
         return None
-    readers = [node for node in ast.walk(source.tree) if named_by(node) in CODE_READERS]
+    readers = [node for node in ast.walk(source.tree) if _is_code_reader(source, node)]
     within = {node.name for node in ast.walk(scope) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
     if readers and (decorators or any(_is_passed_on(source, function) for function in {name, *within})):
         line = getattr(readers[0], "lineno", 0)
-        return Refusal("reflection", f"{named_by(readers[0])} in line {line} may read the code of {name}.")
+        message = f"{named_by(readers[0])} in line {line} may read the code of {name}."
+        return Refusal("reflection", message, assumption="reflection")
     if view is None:
         return None
     defining = {definer for word in decorators for definer in _paths_of(view, word)}
     for reader in sorted(CODE_READERS):
         reading = files_mentioning(view, reader) - {path}
         for other_path in sorted((reading & files_mentioning(view, name)) | (reading & defining)):
-            return Refusal("reflection", f"{other_path} uses {reader}, which may read the code of {name}.")
+            message = f"{other_path} uses {reader}, which may read the code of {name}."
+            return Refusal("reflection", message, assumption="reflection")
     return None
+
+
+def _is_code_reader(source: Source, node: ast.AST) -> bool:
+    """Whether a node names what reads code: not a function of the document by the same name, nor a mere count."""
+    name = named_by(node)
+    if name not in CODE_READERS:
+        return False
+    if isinstance(node, ast.Name):
+        return not any(
+            isinstance(statement, ast.FunctionDef | ast.ClassDef) and statement.name == name
+            for statement in source.tree.body
+        )
+    around = source.parent(node)
+    return not (name == "__code__" and isinstance(around, ast.Attribute) and around.attr in _HARMLESS_FIELDS)
 
 
 def _decorators(scope: Scope) -> list[ast.expr]:
