@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
+from spark_lsp.actions.assumption import PROVED, Assumed
 from spark_lsp.actions.base import Target
 from spark_lsp.actions.check import failure
 from spark_lsp.actions.python.extract_function import UNFAITHFUL, extraction_at, plain_name
@@ -43,44 +44,56 @@ def target_in(text: str, span: Span) -> Target:
     return Target.of(Snapshot("file:///w/main.py", path, 1, "python", text), span)
 
 
-def extract_function(text: str, span: Span, path: str = "main.py", view: IndexView = EMPTY_VIEW) -> Edits | Refusal:
+def extract_function(
+    text: str, span: Span, path: str = "main.py", view: IndexView = EMPTY_VIEW, assumed: Assumed = PROVED
+) -> Edits | Refusal:
     """Extract a function by the plain rule's name."""
-    extraction = extraction_at(target_in(text, span))
-    extraction = extraction if isinstance(extraction, Refusal) else function_unseen(extraction, path, view)
+    extraction = extraction_at(target_in(text, span), assumed)
+    extraction = extraction if isinstance(extraction, Refusal) else function_unseen(extraction, path, view, assumed)
     if isinstance(extraction, Refusal):
         return extraction
     name = free_name(extraction.suited(plain_name(extraction)), words_of(text))
     return extraction.edits(name) if extraction.is_faithful(name) else UNFAITHFUL
 
 
-def extract_variable(text: str, span: Span, path: str = "main.py", view: IndexView = EMPTY_VIEW) -> Edits | Refusal:
+def extract_variable(
+    text: str, span: Span, path: str = "main.py", view: IndexView = EMPTY_VIEW, assumed: Assumed = PROVED
+) -> Edits | Refusal:
     """Extract a variable."""
-    variable = variable_at(target_in(text, span))
-    variable = variable if isinstance(variable, Refusal) else variable_unseen(variable, path, view)
+    variable = variable_at(target_in(text, span), assumed)
+    variable = variable if isinstance(variable, Refusal) else variable_unseen(variable, path, view, assumed)
     if isinstance(variable, Refusal):
         return variable
     name = free_name(variable.suited("found"), words_of(text))
     return variable.edits(name) if variable.is_faithful(name) else UNFAITHFUL
 
 
-def inline_variable(text: str, span: Span) -> Edits | Refusal:
+def inline_variable(text: str, span: Span, assumed: Assumed = PROVED) -> Edits | Refusal:
     """Inline the variable at a place."""
-    inlining = inlining_at(target_in(text, span))
+    inlining = inlining_at(target_in(text, span), assumed)
     if isinstance(inlining, Refusal):
         return inlining
     return inlining.edits() if inlining.is_faithful() else UNFAITHFUL
 
 
-def suggest_name(text: str, span: Span) -> Edits | Refusal:
+def suggest_name(text: str, span: Span, assumed: Assumed = PROVED) -> Edits | Refusal:
     """Rename the variable at a place."""
-    renaming = renaming_at(target_in(text, span))
+    renaming = renaming_at(target_in(text, span), assumed)
     if isinstance(renaming, Refusal):
         return renaming
     name = free_name("renamed", words_of(text))
     return renaming.edits(name) if renaming.is_faithful(name) else UNFAITHFUL
 
 
-ACTIONS: Final[dict[str, Callable[[str, Span], Edits | Refusal]]] = {
+class MakesEdits(Protocol):
+    """Makes the edits of an action at a selection, with these assumptions, or says why not."""
+
+    def __call__(self, text: str, span: Span, *, assumed: Assumed = PROVED) -> Edits | Refusal:
+        """Return the edits, or the refusal."""
+        ...
+
+
+ACTIONS: Final[dict[str, MakesEdits]] = {
     "extract.function": extract_function,
     "extract.variable": extract_variable,
     "inline.variable": inline_variable,
@@ -91,7 +104,7 @@ ACTIONS: Final[dict[str, Callable[[str, Span], Edits | Refusal]]] = {
 def edit_functions_in(view: IndexView, path: str) -> EditFunctions:
     """Return a function that computes the edits of a file in a workspace."""
     finders = {"extract.function": extract_function, "extract.variable": extract_variable}
-    return ACTIONS | {action: partial(make, path=path, view=view) for action, make in finders.items()}
+    return {**ACTIONS} | {action: partial(make, path=path, view=view) for action, make in finders.items()}
 
 
 NEEDS_A_NAME: Final = frozenset({"inline.variable", "rename.suggest"})
