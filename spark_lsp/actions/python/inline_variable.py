@@ -48,7 +48,7 @@ class InlineVariable:
 def inlining_at(target: Target, assumed: Assumed = PROVED) -> Inlining | Refusal:
     """Return how to inline the name at the cursor, or in one sentence why that is impossible."""
     named = name_at(target)
-    return named if isinstance(named, Refusal) else inlining_of(*named)
+    return named if isinstance(named, Refusal) else inlining_of(*named, assumed)
 
 
 def name_at(target: Target) -> tuple[Source, ast.Name] | Refusal:

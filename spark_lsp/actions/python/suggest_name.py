@@ -54,7 +54,7 @@ class SuggestName:
 def renaming_at(target: Target, assumed: Assumed = PROVED) -> Renaming | Refusal:
     """Return the renaming of the variable at the cursor, or in one sentence why there is none."""
     named = name_at(target)
-    return named if isinstance(named, Refusal) else renaming_of(*named)
+    return named if isinstance(named, Refusal) else renaming_of(*named, assumed)
 
 
 def _name_place(renaming: Renaming) -> NamePlace:

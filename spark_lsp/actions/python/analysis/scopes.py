@@ -23,18 +23,18 @@ class ScopeNames:
     bound: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
     passed: set[str] = field(default_factory=set)
-    """ScopeNames that inner scopes take from outer scopes."""
+    """Names that inner scopes take from outer scopes."""
     is_class: bool = False
     globals: set[str] = field(default_factory=set)
     nonlocals: set[str] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
     """Names of outer scopes that an inner scope rebinds: by ``nonlocal``, or late by ``:=``."""
     written_globals: set[str] = field(default_factory=set)
-    """ScopeNames that this scope or an inner one declares global."""
+    """Names that this scope or an inner one declares global."""
 
     @property
     def local(self) -> set[str]:
-        """ScopeNames that belong to this scope."""
+        """Names that belong to this scope."""
         return self.bound - self.globals - self.nonlocals
 
     @property
@@ -44,7 +44,7 @@ class ScopeNames:
 
     @property
     def free(self) -> set[str]:
-        """ScopeNames that are read or written here and belong to an outer scope."""
+        """Names that are read or written here and belong to an outer scope."""
         own = self.local | self.globals
         return ((self.used | self.nonlocals) - own) | (self.passed if self.is_class else self.passed - own)
 
