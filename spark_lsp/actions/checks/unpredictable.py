@@ -32,8 +32,8 @@ _MAX_CALLS: Final = 3  # functions of the module in a row that are followed
 def unpredictable_call(language: str, text: str) -> str:
     """Return the first such call in the text of a Go, JavaScript or TypeScript function; empty for none."""
     calls = _CALLS.get(language)
-    found = calls.search(text) if calls is not None else None
-    return found[0] if found else ""
+    match = calls.search(text) if calls is not None else None
+    return match[0] if match else ""
 
 
 def unpredictable_source(function: Function, module: ast.Module) -> str:
