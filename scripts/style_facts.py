@@ -1,9 +1,10 @@
 """Count properties of a Python module's style, for docs/internals/style.md.
 
-usage: python -m scripts.style_facts [--seed N] [--peer NAME=FOLDER ...]
+usage: python -m scripts.style_facts [--seed N] [--peer NAME=FOLDER ...] [--write]
 
 Without peers it takes three random modules of each area of the package; a peer is another project's folder, of which
 three random modules are taken. Modules under twenty lines and tests are left out.
+``--write`` puts the table in the place of the one on the page.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 AREAS = ("server", "completion", "actions", "prompt", "index", "engine", "llama", "catalog", "text", "cli", "doctor")
 MODULES, MIN_LINES = 3, 20
+PAGE = ROOT / "docs" / "internals" / "style.md"
 _SENTENCE = re.compile(r"[.!?](?:\s|$)")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -105,6 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=18)
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=FOLDER")
+    parser.add_argument("--write", action="store_true", help="replace the table of docs/internals/style.md")
     options = parser.parse_args(arguments)
     rows = [
         (area, facts_of(path, path.relative_to(ROOT / "spark_lsp").as_posix()))
@@ -116,8 +119,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows += [
             (name, facts_of(path, path.relative_to(folder).as_posix())) for path in chosen(Path(folder), options.seed)
         ]
-    sys.stdout.write(table(rows) + "\n")
+    if options.write:
+        PAGE.write_text(with_table(PAGE.read_text("utf-8"), table(rows)), "utf-8")
+    else:
+        sys.stdout.write(table(rows) + "\n")
     return 0
+
+
+def with_table(page: str, new_table: str) -> str:
+    """Return the page with its first table replaced."""
+    return re.sub(r"(?:^\|[^\n]*\n)+", lambda _: new_table.strip() + "\n", page, count=1, flags=re.MULTILINE)
 
 
 def _inner(tree: ast.Module) -> set[ast.AST]:
