@@ -7,11 +7,11 @@ from spark_lsp.edits.chain import Chain
 from spark_lsp.edits.diagnostic_source import diagnostic_edits
 from spark_lsp.edits.import_source import import_edits
 from spark_lsp.edits.next_edit import NOTHING, NextEdit, Silence, Situation
-from spark_lsp.edits.rename_source import FoundRenames, rename_edits
+from spark_lsp.edits.rename_source import SourceEdits, rename_edits
 from spark_lsp.edits.repeated_source import repeated_edits
 from spark_lsp.edits.signature_source import signature_edits
 
-SOURCES: Final[tuple[Callable[[Situation], FoundRenames | Silence], ...]] = (
+SOURCES: Final[tuple[Callable[[Situation], SourceEdits | Silence], ...]] = (
     rename_edits,
     signature_edits,
     import_edits,
@@ -39,14 +39,14 @@ def computed(situation: Situation) -> Chain | Silence:
     return silence
 
 
-def _with_signature(renaming: FoundRenames, signature: FoundRenames | Silence) -> FoundRenames:
+def _with_signature(renaming: SourceEdits, signature: SourceEdits | Silence) -> SourceEdits:
     """Return a renaming with the calls that pass the renamed parameter by its name."""
     if isinstance(signature, Silence):
         return renaming
     own = tuple(edit for edit in signature.edits if not any(_overlap(edit, place) for place in renaming.edits))
     if len(own) < len(signature.edits) or (renaming.more and signature.more):
         return renaming
-    return FoundRenames(renaming.edits + own, renaming.more or signature.more)
+    return SourceEdits(renaming.edits + own, renaming.more or signature.more)
 
 
 def _overlap(first: NextEdit, second: NextEdit) -> bool:

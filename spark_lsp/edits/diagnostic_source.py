@@ -6,18 +6,18 @@ The editor computed it for the text now, so nothing is searched here; the gate d
 from typing import Final
 
 from spark_lsp.edits.next_edit import NOTHING, Fix, NextEdit, Silence, Situation
-from spark_lsp.edits.rename_source import FoundRenames
+from spark_lsp.edits.rename_source import SourceEdits
 from spark_lsp.text.edit import Span, apply_edits
 
 MAX_LINES: Final = 20
 """A fix that spans more is no next edit, but a rewriting."""
 
 
-def diagnostic_edits(situation: Situation) -> FoundRenames | Silence:
+def diagnostic_edits(situation: Situation) -> SourceEdits | Silence:
     """Return the first fix that is one small edit."""
     edits = (_next_edit(situation, fix) for fix in situation.fixes)
     edit = next((edit for edit in edits if edit is not None), None)
-    return FoundRenames((edit,)) if edit is not None else NOTHING
+    return SourceEdits((edit,)) if edit is not None else NOTHING
 
 
 def _next_edit(situation: Situation, fix: Fix) -> NextEdit | None:

@@ -16,7 +16,7 @@ from spark_lsp.edits.journal import difference
 from spark_lsp.edits.next_edit import NOTHING, NextEdit, Silence, Situation
 from spark_lsp.edits.python_bindings import Bindings
 from spark_lsp.edits.rename_python import python_source
-from spark_lsp.edits.rename_source import FoundRenames
+from spark_lsp.edits.rename_source import SourceEdits
 from spark_lsp.index.parse.imports import resolve
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import Span
@@ -29,7 +29,7 @@ _ROOTS: Final = ("src/", "lib/", "python/")
 """Folders that are on the path of a package by custom."""
 
 
-def import_edits(situation: Situation) -> FoundRenames | Silence:
+def import_edits(situation: Situation) -> SourceEdits | Silence:
     """Return the import of the first name just written that lacks one."""
     if situation.language.name != "python" or not situation.is_whole:
         return NOTHING
@@ -43,7 +43,7 @@ def import_edits(situation: Situation) -> FoundRenames | Silence:
         needed = needed_import(situation.view, situation.path, name)
         edit = import_edit(situation.path, situation.text, [needed]) if needed is not None else None
         if edit is not None:
-            return FoundRenames((edit,))
+            return SourceEdits((edit,))
     return NOTHING
 
 

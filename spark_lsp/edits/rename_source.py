@@ -19,14 +19,14 @@ UNCERTAIN = Silence("uncertain")
 
 
 @dataclass(frozen=True, slots=True)
-class FoundRenames:
+class SourceEdits:
     """What a source gives: edits of the document, and what finds those of other files when they are wanted."""
 
     edits: tuple[NextEdit, ...] = ()
     more: Callable[[], tuple[NextEdit, ...]] | None = None
 
 
-def rename_edits(situation: Situation) -> FoundRenames | Silence:
+def rename_edits(situation: Situation) -> SourceEdits | Silence:
     """Return what a renaming of the last edits leaves."""
     renaming = renamed(situation.texts_before, situation.text)
     if renaming is None:
@@ -49,7 +49,7 @@ def rename_edits(situation: Situation) -> FoundRenames | Silence:
         left = local_follow_ups(renaming, situation.language)
     if isinstance(left, Unclear):
         return UNCERTAIN
-    return FoundRenames(_next_edits(situation, renaming, left), more)
+    return SourceEdits(_next_edits(situation, renaming, left), more)
 
 
 def _next_edits(situation: Situation, renaming: Renamed, left: Iterable[Edit]) -> tuple[NextEdit, ...]:

@@ -8,7 +8,7 @@ from tree_sitter import Node
 
 from spark_lsp.edits.journal import difference
 from spark_lsp.edits.next_edit import NOTHING, NextEdit, Silence, Situation
-from spark_lsp.edits.rename_source import FoundRenames
+from spark_lsp.edits.rename_source import SourceEdits
 from spark_lsp.edits.repeat_example import ChangeExample, examples
 from spark_lsp.edits.repeat_rule import Rule, Site, leftover, rule_of, sites
 from spark_lsp.edits.tree_pattern import TreePattern
@@ -22,7 +22,7 @@ MAX_BURSTS: Final = 6
 MAX_TITLE_CHARACTERS: Final = 40
 
 
-def repeated_edits(situation: Situation) -> FoundRenames | Silence:
+def repeated_edits(situation: Situation) -> SourceEdits | Silence:
     """Return the places that the user has not changed yet as two others were."""
     syntax = SYNTAX_CACHE.of(situation.language, situation.text, situation.path)
     if syntax is None or not situation.texts_before:
@@ -35,7 +35,7 @@ def repeated_edits(situation: Situation) -> FoundRenames | Silence:
             places = sites(rule, syntax)
             if rule.renamed is not None and not _is_safe_renaming(rule, places, syntax):
                 return NOTHING
-            return FoundRenames(tuple(_next_edit(situation, syntax, rule, site) for site in places))
+            return SourceEdits(tuple(_next_edit(situation, syntax, rule, site) for site in places))
     return NOTHING
 
 

@@ -18,7 +18,7 @@ from spark_lsp.actions.refusal import Refusal
 from spark_lsp.edits.journal import difference
 from spark_lsp.edits.next_edit import NOTHING, NextEdit, Silence, Situation
 from spark_lsp.edits.rename_python import python_source
-from spark_lsp.edits.rename_source import UNCERTAIN, FoundRenames
+from spark_lsp.edits.rename_source import UNCERTAIN, SourceEdits
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.language import LANGUAGES
 from spark_lsp.text.snapshot import Snapshot
@@ -28,7 +28,7 @@ MAX_BURSTS: Final = 3
 """How far back the change of a head may be."""
 
 
-def signature_edits(situation: Situation) -> FoundRenames | Silence:
+def signature_edits(situation: Situation) -> SourceEdits | Silence:
     """Return what a changed signature of a Python function leads to."""
     if situation.language.name != "python":
         return NOTHING
@@ -39,13 +39,13 @@ def signature_edits(situation: Situation) -> FoundRenames | Silence:
             continue
         stored = _stored(situation, changed)
         if not (changed.is_certain and situation.is_whole):
-            return FoundRenames(stored) if stored else UNCERTAIN
+            return SourceEdits(stored) if stored else UNCERTAIN
         calls = updated_calls(target, situation.view, situation.path)
         if isinstance(calls, Refusal):
-            return FoundRenames(stored) if stored else UNCERTAIN
+            return SourceEdits(stored) if stored else UNCERTAIN
         own = _call_edits(situation.path, situation.text, calls.pop(situation.path, ()), changed)
         more = partial(_elsewhere, situation, calls, changed) if calls else None
-        return FoundRenames((*stored, *own), more)
+        return SourceEdits((*stored, *own), more)
     return NOTHING
 
 

@@ -222,9 +222,9 @@ async def test_what_may_pass_is_tried_again(script: list[str]) -> None:
         (["page"], "not a stream of events"),
         (["not utf-8"], "not UTF-8"),
         (["no line end"], "protocol"),
-        (["half frame"], "broke"),
-        (["no end"], "broke"),
-        (["cut"], "broke"),
+        (["half frame"], "ended its answer early"),
+        (["no end"], "ended its answer early"),
+        (["cut"], "closed the connection"),
         (["error event"], "ended its answer with an error"),
         (["400", "400"], "did not understand"),
         (["too long"], "shorter context than the prompt needs"),
@@ -391,7 +391,7 @@ async def test_an_endpoint_that_fails_is_left_alone_and_found_again() -> None:
         assert text_of(await collect(engine, completion_request())) == "two", "fails over within the request"
         model = engine.model
         assert model is not None
-        assert any("cannot be reached" in warning or "broke" in warning for warning in model.warnings)
+        assert any("cannot be reached" in warning or "ended its answer early" in warning for warning in model.warnings)
         assert (await engine.status()).socket == f"{second.url}/v1"
         async with running(first):
             while text_of(await collect(engine, completion_request())) != "one":

@@ -259,14 +259,19 @@ class _Planner:
         if self._is_module:
             return None
         return (
-            variable_reader(self._source, self._scope, nodes_of(self._scope), self._assumed)
+            variable_reader(self._source, self._scope, nodes_of(self._scope))
             or code_reader(self._source, self._scope, assumed=self._assumed)
             or unknown_decorator(self._source, self._scope)
         )
 
     def _looked_up(self) -> Refusal | None:
         """Refuse if a module name that the selection binds may be looked up while the selection runs."""
-        if not self._is_module or not self._bound or "reflection" in self._assumed:
+        if not self._is_module or not self._bound:
+            return None
+        is_assumed = "reflection" in self._assumed
+        if any(_is_module_lookup(node) for node in (ast.walk(self._source.tree) if is_assumed else self._walk())):
+            return Refusal("reflection", f"{min(self._bound)} may be looked up in the module.")
+        if is_assumed:
             return None
         points = self._flow.points
         first = [n for n in self._inside if points[n].kind == "bind"]
@@ -277,11 +282,6 @@ class _Planner:
                 called = named_by(node.func) if isinstance(node, ast.Call) else ""
                 what = called or "What runs in the selection"
                 message = f"{what} may look up {min(self._bound)} in the module."
-                return Refusal("reflection", message, assumption="reflection")
-        for node in self._walk():
-            is_main = isinstance(node, ast.Constant) and node.value == "__main__"
-            if is_main or named_by(node) in {"__name__", "modules"}:
-                message = f"{min(self._bound)} may be looked up in the module."
                 return Refusal("reflection", message, assumption="reflection")
         return None
 
@@ -462,6 +462,12 @@ class _Planner:
         """Yield the selection's nodes without those of inner functions and classes."""
         for node in self._piece.nodes:
             yield from nodes_of(node, itself=True)
+
+
+def _is_module_lookup(node: ast.AST) -> bool:
+    """Whether a node may look up the names of its own module while that is being run."""
+    is_main = isinstance(node, ast.Constant) and node.value == "__main__"
+    return is_main or named_by(node) in {"__name__", "globals", "modules", "import_module", "__import__"}
 
 
 def _is_plain_call(node: ast.AST | None) -> bool:

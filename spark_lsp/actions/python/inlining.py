@@ -105,7 +105,7 @@ def inlining_of(source: Source, name: ast.Name, assumed: Assumed = PROVED) -> In
     assert statement.value is not None, "an assignment has a value"
     uses = [n for n, point in enumerate(flow.points) if point.name == name.id and point.kind in {"use", "capture"}]
     way = _Way(source, scope, names, flow, binds, uses, value_of(statement.value, flow, names, scope), assumed)
-    reader = variable_reader(source, scope, ast.walk(scope), assumed) or code_reader(source, scope, assumed=assumed)
+    reader = variable_reader(source, scope, ast.walk(scope)) or code_reader(source, scope, assumed=assumed)
     refusal = reader or _unfit(source, statement, names, name.id) or way.refusal(name.id, statement)
     if refusal:
         return refusal

@@ -51,7 +51,7 @@ def renaming_of(source: Source, name: ast.Name, assumed: Assumed = PROVED) -> Re
     ]
     if not all(isinstance(point.node, ast.Name) for point in points) or name.id in names_of(scope).written:
         return Refusal("assignment", f"{name.id} is also bound by something other than an assignment.")
-    reader = variable_reader(source, scope, ast.walk(scope), assumed) or code_reader(source, scope, assumed=assumed)
+    reader = variable_reader(source, scope, ast.walk(scope)) or code_reader(source, scope, assumed=assumed)
     if reader is not None:
         return reader
     uses = [node for node in ast.walk(scope) if isinstance(node, ast.Name) and node.id == name.id]

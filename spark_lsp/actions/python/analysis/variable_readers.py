@@ -7,7 +7,7 @@ import ast
 from collections.abc import Iterable
 from typing import Final
 
-from spark_lsp.actions.assumption import PROVED, Assumed, unless_assumed
+from spark_lsp.actions.assumption import PROVED, Assumed
 from spark_lsp.actions.python.analysis.classes import files_mentioning
 from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, names_of
 from spark_lsp.actions.python.analysis.source import Scope, Source
@@ -44,9 +44,7 @@ HARMLESS_DECORATORS: Final = frozenset(
 )
 
 
-def variable_reader(
-    source: Source, scope: Scope, nodes: Iterable[ast.AST], assumed: Assumed = PROVED
-) -> Refusal | None:
+def variable_reader(source: Source, scope: Scope, nodes: Iterable[ast.AST]) -> Refusal | None:
     """Return the node of a function that reads its variables by name; None if there is none."""
     frames: set[str] = set()
     if any(named_by(node) in _FRAME_VARIABLES for node in ast.walk(source.tree)):
@@ -56,8 +54,7 @@ def variable_reader(
         if isinstance(node, ast.Name) and name in _NAMESPACES | _EVALUATORS and _reads_variables(source, node):
             return Refusal("reflection", f"{_title(scope)} calls {name}, which can see its local variables.")
         if isinstance(node, ast.Name | ast.Attribute) and name in frames:
-            message = f"{_title(scope)} uses {name}, which can see its variables."
-            return unless_assumed(Refusal("reflection", message, assumption="reflection"), assumed)
+            return Refusal("reflection", f"{_title(scope)} uses {name}, which can see its variables.")
     return None
 
 
@@ -67,10 +64,9 @@ def code_reader(
     """Return what may read a function's own code or source; None if nothing does.
 
     In the document a reader counts if the function is decorated, or is passed on as a value. In another file it
-    counts beside the function's name, or if the file defines a decorator of the function.
+    counts beside the function's name, or if the file defines a decorator of the function; that it does not read this
+    function may be assumed.
     """
-    if "reflection" in assumed:
-        return None
     name = getattr(scope, "name", "")
     decorators = {
         named_by(decorator.func if isinstance(decorator, ast.Call) else decorator) for decorator in _decorators(scope)
@@ -82,9 +78,8 @@ def code_reader(
     within = {node.name for node in ast.walk(scope) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
     if readers and (decorators or any(_is_passed_on(source, function) for function in {name, *within})):
         line = getattr(readers[0], "lineno", 0)
-        message = f"{named_by(readers[0])} in line {line} may read the code of {name}."
-        return Refusal("reflection", message, assumption="reflection")
-    if view is None:
+        return Refusal("reflection", f"{named_by(readers[0])} in line {line} may read the code of {name}.")
+    if view is None or "reflection" in assumed:
         return None
     defining = {definer for word in decorators for definer in _paths_of(view, word)}
     for reader in sorted(CODE_READERS):
