@@ -37,6 +37,11 @@ RESTS_ON: dict[str, tuple[str, str, frozenset[Assumption]]] = {
         "from shop import Basket\n\n\ndef f(n):\n    basket$0 = Basket(n)\n    return basket.total\n",
         frozenset({"lifetime"}),
     ),
+    "a function of another file runs where a name of the module is bound": (
+        "extract.function",
+        "import shop\n\n$0first = 1\nshop.run()\n$0print(first)\n",
+        frozenset({"reflection"}),
+    ),
 }
 NEVER = {
     "the attribute itself is set": "def f(a):\n    first$0 = a.size\n    a.size = 1\n    return first\n",

@@ -10,13 +10,12 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from spark_lsp.actions.base import Diagnostic
+from spark_lsp.actions.checks.conversions import conversion_problem
 from spark_lsp.actions.checks.differences import edits_between
 from spark_lsp.actions.checks.functions import parsed
 
 _SAME_STATEMENTS: Final = frozenset(("RET505", "RET506", "RET507", "RET508", "SIM102", "SIM114", "PLR5501"))
 """Layout rules: statements without branches must stay the same."""
-_CONVERSION: Final = re.compile(r"%r|![ra]\b|\brepr\(")
-_SPECIFICATION: Final = re.compile(r"%[-+ #0]*(?:\d+(?:\.\d+)?|\.\d+)[a-zA-Z]|\{[^{}]*:[^{}]+\}")
 _FIELD: Final = re.compile(r"\{[^{}]*\}|%(?:\(\w+\))?[-+ #0]*[\d.*]*[a-zA-Z]")
 _WORD: Final = re.compile(r"[^\W_]+")
 _WANTED: Final = re.compile(r"(?:Consider|Use|Replace with|Rewrite as) `([^`]*)`")
@@ -40,9 +39,8 @@ def kept_problem(before: str, after: str, diagnostic: Diagnostic, may_go: Abstra
     if lost:
         return f"{lost[0]} would no longer be used."
     if diagnostic.code.startswith("UP03"):
-        for pattern in (_CONVERSION, _SPECIFICATION):
-            if _count(pattern, before, was) > _count(pattern, after, now):
-                return "A conversion of the formatted text would be removed."
+        if problem := conversion_problem(old, new):
+            return problem
         new_text = " ".join(_strings(new, now))
         gone = [
             word
