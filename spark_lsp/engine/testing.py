@@ -61,6 +61,7 @@ class ScriptedEngine:
         probability: float | Callable[[str], float] = 1.0,
         chat_template: str = "",
         special_token_texts: Sequence[str] = (),
+        size_bytes: int = 0,
     ) -> None:
         assert chunk_chars > 0, "chunks hold something"
         self._answers = answers
@@ -76,7 +77,7 @@ class ScriptedEngine:
             trained_context_tokens=context_tokens,
             context_tokens=context_tokens,
             has_chat_template=bool(chat_template),
-            size_bytes=0,
+            size_bytes=size_bytes,
             fingerprint="scripted",
             chat_template=chat_template,
             special_token_texts=tuple(special_token_texts),

@@ -31,6 +31,15 @@ async def test_prompt_holds_the_comments_and_not_the_placeholder() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("size_bytes", "asks"), [(491_400_064, True), (1_117_320_768, False), (0, False)])
+async def test_the_body_of_a_small_model_is_confirmed(size_bytes: int, *, asks: bool) -> None:
+    """The 0.5B's file, the 1.5B's, and a remote model whose size is unknown."""
+    engine = ScriptedEngine(["return w * h"], size_bytes=size_bytes)
+    proposal = await TestWorkspace(engine).actions.propose(ACTION, target_of(BEFORE))
+    assert proposal.edits
+    assert proposal.asks == asks
+
+
 async def test_one_retry_with_temperature_and_no_more() -> None:
     engine = ScriptedEngine(["pass"])
     workspace = TestWorkspace(engine)
