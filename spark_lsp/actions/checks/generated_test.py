@@ -147,14 +147,15 @@ def _contradiction(test: Function) -> str:
 
 
 def _of_nothing(test: Function, tested: str, function: Function | None) -> str:
-    """Refuse a test that compares the result of a function without one, or a generator object with a value."""
+    """Refuse a test that compares a result that is nothing, a generator object or a function with a value."""
     nodes = list(own_nodes(function.body)) if function is not None else []
     is_generator = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in nodes)
     gives = any(map(_gives, nodes))
     is_manager = function is not None and any(
         dotted(decorator).endswith("contextmanager") for decorator in function.decorator_list
     )
-    if function is None or (not is_generator and (function.decorator_list or gives)):
+    is_maker = function is not None and not function.decorator_list and _returns_functions(function, nodes)
+    if function is None or (not is_generator and not is_maker and (function.decorator_list or gives)):
         return ""
     names = {
         target.id
@@ -170,6 +171,8 @@ def _of_nothing(test: Function, tested: str, function: Function | None) -> str:
             is_own = is_own or (isinstance(side, ast.Name) and side.id in names)
             value = node.comparators[0]
             is_none = isinstance(value, ast.Constant) and value.value is None
+            if is_own and is_maker:
+                return f"{tested} returns a function, but {test.name} compares it with a value."
             if is_own and not is_none and not is_generator:
                 return f"{tested} returns nothing, but {test.name} asserts a value."
             if is_own and is_none and is_generator:
@@ -177,6 +180,15 @@ def _of_nothing(test: Function, tested: str, function: Function | None) -> str:
             if is_own and is_manager:
                 return f"{tested} is a context manager, but {test.name} compares its result."
     return ""
+
+
+def _returns_functions(function: Function, nodes: list[ast.AST]) -> bool:
+    """Whether all that a function returns are functions that it defines."""
+    own = {node.name for node in ast.walk(function) if isinstance(node, FUNCTION_TYPES) and node is not function}
+    values = [node.value for node in nodes if isinstance(node, ast.Return)]
+    return bool(values) and all(
+        isinstance(value, ast.Lambda) or (isinstance(value, ast.Name) and value.id in own) for value in values
+    )
 
 
 def _gives(node: ast.AST) -> bool:
