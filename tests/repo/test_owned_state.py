@@ -12,6 +12,7 @@ ALLOWED = {
     "spark_lsp/actions/python/analysis/expressions.py": {"self._graph.frontier"},
     # The points of a graph that was just built, before anybody else has it.
     "spark_lsp/actions/python/analysis/operator_hooks.py": {"point.kind"},
+    "spark_lsp/actions/python/analysis/quiet_reads.py": {"point.kind"},
     # Nodes of Python's own syntax trees, which are there to be changed.
     "spark_lsp/actions/python/missing_annotations.py": {"node.annotation", "node.returns"},
     "spark_lsp/actions/python/renaming.py": {"node.id"},
@@ -20,7 +21,7 @@ ALLOWED = {
     "spark_lsp/cli/stats.py": {"terminal.width"},
     "spark_lsp/llama/loading/gguf_model.py": {"overrides[0].key"},
     "spark_lsp/llama/loading/memory_estimate.py": {"params.rope_freq_scale"},
-    "spark_lsp/server/code_actions.py": {"action.edit", "action.disabled", "action.data"},
+    "spark_lsp/server/code_actions.py": {"action.edit", "action.title", "action.disabled", "action.data"},
 }
 """What may be written to, by module, with the reason above it."""
 
