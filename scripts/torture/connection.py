@@ -39,11 +39,13 @@ class Server:
         self._thread = threading.Thread(target=self._collect, daemon=True)
         self._thread.start()
 
-    def initialize(self, root: Path | None, encoding: str = "utf-16") -> None:
-        """Open a session in a folder."""
+    def initialize(
+        self, root: Path | None, encoding: str = "utf-16", *, capabilities: Mapping[str, Any] | None = None
+    ) -> None:
+        """Open a session in a folder; ``capabilities`` are what the editor has beside the encoding."""
         general = {"positionEncodings": [encoding]}
         params = {"processId": os.getpid(), "rootUri": root.as_uri() if root else None}
-        self.request(0, "initialize", {**params, "capabilities": {"general": general}})
+        self.request(0, "initialize", {**params, "capabilities": {"general": general, **(capabilities or {})}})
         self.wait_for(0)
         self.send({"jsonrpc": "2.0", "method": "initialized", "params": {}})
 

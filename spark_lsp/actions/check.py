@@ -3,12 +3,12 @@
 Never passes an edit that adds syntax errors, or that Python's compiler warns about for the first time.
 """
 
-import warnings
 from collections import Counter
 from collections.abc import Iterable
 
 from spark_lsp.text.edit import Edit, apply_edits
 from spark_lsp.text.syntax import Node, Syntax, parse
+from spark_lsp.warning_filters import recorded_warnings
 
 
 def failure(text: str, syntax: Syntax | None, edits: Iterable[Edit]) -> str:
@@ -50,8 +50,7 @@ def _not_compiled(text: str, after_text: str) -> str:
 def _warnings_of(text: str) -> Counter[str] | None:
     """Compile a document; return the compiler's warnings, None if it does not compile."""
     try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with recorded_warnings() as caught:
             compile(text, "document", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return None

@@ -22,7 +22,7 @@ from spark_lsp.server.guard import guarded
 from spark_lsp.server.next_edit_action import next_edit_action, next_edit_request
 from spark_lsp.server.session import Session
 from spark_lsp.text.edit import Edit, Span, apply_edits
-from spark_lsp.text.notebook import NotebookText
+from spark_lsp.text.notebook import NotebookText, with_names_of_unparsed
 from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.trace import Trace
 from spark_lsp.workspace import Workspace
@@ -119,7 +119,8 @@ def _list(request: ListRequest, deadline_s: float) -> list[types.CodeAction]:
 
     Ends soon after ``deadline_s`` of the monotonic clock, when nobody waits any more.
     """
-    target = Target.of(request.snapshot, request.span, tuple(dict.fromkeys(ours for ours, _ in request.diagnostics)))
+    snapshot = _analysed(request.snapshot, request.document.uri)
+    target = Target.of(snapshot, request.span, tuple(dict.fromkeys(ours for ours, _ in request.diagnostics)))
     target = replace(target, baseline=request.baseline)
     return [
         _code_action(request, available)
@@ -151,6 +152,7 @@ async def propose(session: Session, data: dict[str, Any]) -> types.WorkspaceEdit
     workspace, earlier, start = session.workspace, session.baselines.of(snapshot.uri), _start_of(snapshot, document)
     diagnostic = _diagnostic_of(data.get("diagnostic"), start)
     span, instruction = _span_in(data, start), str(data.get("instruction", ""))
+    snapshot = await asyncio.to_thread(_analysed, snapshot, document.uri)
     target = await asyncio.to_thread(Target.of, snapshot, span, (diagnostic,) if diagnostic else (), instruction)
     return await _proposed(session, workspace, replace(target, baseline=earlier), data)
 
@@ -196,7 +198,9 @@ async def _proposed(
         session.client.answer("Spark: another document has changed meanwhile; nothing was edited.")
         return None
     if isinstance(snapshot, NotebookText) and snapshot.cell_edits(proposal.edits) is None:
-        session.client.answer("Spark: this edit would change a magic or shell line, or several cells at once.")
+        session.client.answer(
+            "Spark: this edit would change a magic or shell line, a cell that does not parse, or several cells at once."
+        )
         return None
     if proposal.id == UpdateReferences.id:
         session.baselines.applied(snapshot, _texts_after(session, snapshot, proposal))
@@ -284,6 +288,11 @@ def _diagnostic(session: Session, snapshot: Snapshot, uri: str, diagnostic: type
     return Diagnostic(
         span_of(snapshot, uri, diagnostic.range, session.encoding), diagnostic.message, code, diagnostic.source or ""
     )
+
+
+def _analysed(snapshot: Snapshot, uri: str) -> Snapshot:
+    """Return what actions analyse around a document: of other cells that do not parse, the names alone."""
+    return with_names_of_unparsed(snapshot, uri) if isinstance(snapshot, NotebookText) else snapshot
 
 
 def _start_of(snapshot: Snapshot, document: Snapshot) -> int:

@@ -1,17 +1,21 @@
 """A notebook as one document: its cells in order, and where each of them stands.
 
 Lines that IPython reads and Python cannot (magics, shell lines, questions) become comments of the same length, so that
-neither offsets nor the code around them change.
+neither offsets nor the code around them change. For code actions, other cells that Python cannot parse become the names
+that they use.
 """
 
+import ast
+import keyword
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
 from spark_lsp.text.edit import Edit, Span
 from spark_lsp.text.snapshot import Snapshot
+from spark_lsp.warning_filters import ignored_warnings
 
 CELL_SCHEME: Final = "vscode-notebook-cell"
 _PYTHON_CELLS: Final = frozenset({"time", "timeit", "capture", "prun", "debug", "python", "python3", "pypy"})
@@ -38,6 +42,8 @@ _LINE_MAGIC: Final = re.compile(
     r")",
     re.MULTILINE,
 )
+_WORD: Final = re.compile(r"\w+")
+_STATEMENT: Final = "0;"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ class NotebookText(Snapshot):
     places: tuple[CellPlace, ...] = ()
     written: str = ""
     """The text as the user wrote it, magics and all; as long as ``text``."""
+    unparsed: frozenset[str] = frozenset()
+    """The cells of which ``text`` holds the names alone."""
 
     def place_at(self, offset: int) -> CellPlace:
         """Return the cell that an offset is in; what joins two cells belongs to the first."""
@@ -69,7 +77,8 @@ class NotebookText(Snapshot):
     def cell_edits(self, edits: Sequence[Edit]) -> dict[CellPlace, list[Edit]] | None:
         """Return edits of this text by the cells that they are in.
 
-        None where one of them reaches over several cells, or changes or copies what only IPython reads.
+        None where one of them reaches over several cells, is in one that does not parse, or changes or copies what only
+        IPython reads.
         """
         lines = zip(self.text.splitlines(), self.written.splitlines(), strict=True)
         hidden = {shown.strip() for shown, line in lines if shown != line}
@@ -79,7 +88,8 @@ class NotebookText(Snapshot):
             if span.end == place.span.end + 1:  # what joins the cells is in neither
                 span, text = Span(span.start, place.span.end), text.removesuffix("\n")
             is_copied = any(line.strip() in hidden for line in text.splitlines())
-            if span.end > place.span.end or is_copied or span.text(self.text) != span.text(self.written):
+            is_hidden = place.uri in self.unparsed or span.text(self.text) != span.text(self.written)
+            if span.end > place.span.end or is_copied or is_hidden:
                 return None
             by_cell.setdefault(place, []).append(Edit(span, text))
         return by_cell
@@ -110,6 +120,53 @@ def notebook_text(notebook_uri: str, cells: Sequence[Snapshot], uri: str, offset
     version = sum(cell.version for cell in cells)
     text, shown = "".join(parts[:-1]), "".join(written[:-1])
     return NotebookText(_own_uri(notebook_uri), None, version, language, text, tuple(places), shown)
+
+
+def with_names_of_unparsed(notebook: NotebookText, uri: str) -> NotebookText:
+    """Return a notebook whose other Python cells parse: of one that does not, only the names that it uses stay.
+
+    The cell ``uri`` stays as it is. Takes as long as a parse of the notebook.
+    """
+    if notebook.language != "python" or _parses(notebook.text):
+        return notebook
+    text, unparsed = notebook.text, set()
+    for place in notebook.places:
+        cell = place.span.text(text)
+        names = _names_alone(cell)
+        if place.uri != uri and not _parses(cell) and _parses(names):
+            text = text[: place.span.start] + names + text[place.span.end :]
+            unparsed.add(place.uri)
+    return replace(notebook, text=text, unparsed=frozenset(unparsed))
+
+
+def _names_alone(cell: str) -> str:
+    """Return a text of the same length and lines that uses each name of a cell and does nothing else."""
+    lines = []
+    for line in cell.splitlines(keepends=True):
+        content = line.rstrip("\r\n")
+        shown = [" "] * len(content)
+        for word in _WORD.finditer(content):
+            name = word[0]
+            if not name.isidentifier() or keyword.iskeyword(name):
+                continue
+            shown[word.start() : word.end()] = name
+            if word.end() < len(content):
+                shown[word.end()] = ";"
+        text = "".join(shown)
+        first = len(text) - len(text.lstrip())
+        if first >= len(_STATEMENT) and text.strip():  # so nothing is indented
+            text = _STATEMENT + text[len(_STATEMENT) :]
+        lines.append(text + line[len(content) :])
+    return "".join(lines)
+
+
+def _parses(text: str) -> bool:
+    try:
+        with ignored_warnings():
+            ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def language_of_cell(cell: Snapshot) -> str:

@@ -18,12 +18,17 @@ BODY = ["return", " self", " +", " other"]
 
 _ANSWERS = {"+ entry.am": ["ount"]}
 """Answers by the end of the text before the cursor."""
+_KNOWN = {"grand_total(quart": ("quarterly_totals = [", ["erly", "_totals", ")"])}
+"""The same for answers that require another text in the prompt."""
 _START_S = 30.0
 
 
 def answer(body: Any) -> list[str]:
     """Return the answer for a request: by the text before the cursor, else a body for ``__radd__``."""
     text = json.dumps(body)
+    for end, (needed, words) in _KNOWN.items():
+        if body.get("prompt", "").endswith(end):
+            return words if needed in text else []
     return next((words for end, words in _ANSWERS.items() if f"{end}<|" in text or text.endswith(end)), BODY)
 
 

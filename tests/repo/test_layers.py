@@ -7,7 +7,7 @@ import pytest
 
 from tests.repo.source import PACKAGE, Module, imports, modules, report
 
-LEAVES = frozenset({"config", "errors", "pacing", "private_file", "secret_text", "trace"})
+LEAVES = frozenset({"config", "errors", "pacing", "private_file", "secret_text", "trace", "warning_filters"})
 ENGINE_INTERFACE = frozenset({"engine.base", "engine.chat_template", "engine.fim"})
 TEXT = LEAVES | {"text"}
 
@@ -51,6 +51,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "pacing": frozenset(),
     "private_file": frozenset(),
     "secret_text": frozenset(),
+    "warning_filters": frozenset(),
     "trace": frozenset({"errors"}),
 }
 """Package -> what it may import besides itself: packages, or single modules of one."""

@@ -178,6 +178,19 @@ async def test_an_action_knows_the_other_cells_and_edits_its_own(tmp_path: Path)
         assert after.endswith("!ls\nsmall, large = sums()\n")
 
 
+async def test_a_broken_cell_keeps_no_action_from_the_others(tmp_path: Path) -> None:
+    """The names of the broken cell count as used, so the function still returns what it needs."""
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "sums")) as window:
+        await window.ready()
+        cells = ("numbers = [1]\n", "# A note\n", "small = min(numbers)\nlarge = max(numbers)\n", "print(small")
+        notebook = _Notebook(window, cells)
+        edit = await _extracted(notebook, types.Range(types.Position(0, 0), types.Position(2, 0)))
+        assert edit is not None, window.messages
+        (change,) = edit.document_changes
+        assert change.text_document.uri == notebook.cell(2)
+        assert any("return small" in text_edit.new_text for text_edit in change.edits)
+
+
 async def test_an_edit_of_a_shell_line_is_refused_with_a_sentence(tmp_path: Path) -> None:
     async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "sums")) as window:
         await window.ready()

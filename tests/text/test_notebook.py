@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.text.edit import Edit, Span
-from spark_lsp.text.notebook import NotebookText, language_of_cell, masked, notebook_text
+from spark_lsp.text.notebook import (
+    NotebookText,
+    language_of_cell,
+    masked,
+    notebook_text,
+    with_names_of_unparsed,
+)
 from spark_lsp.text.snapshot import Snapshot, notebook_of
 
 URI = "file:///a/my%20book.ipynb"
@@ -127,3 +133,40 @@ def test_a_last_line_that_goes_with_its_end_stays_in_its_cell() -> None:
 )
 def test_edits_over_cells_and_of_shell_lines_are_refused(edit: Edit) -> None:
     assert _notebook().cell_edits([edit]) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("yearly = ", "yearly;  "),
+        ("f(quart", "f;quart"),
+        ("if total > :\n    other(1e5, 'name')", "0; total;   \n0;  other;      name; "),
+        ("x = (\r\n  y", "x;   \r\n0;y"),
+    ],
+)
+def test_of_another_cell_that_does_not_parse_the_names_stay(written: str, shown: str) -> None:
+    notebook = notebook_text(URI, cells_of("a = 1", written, "print(a)"), "cell:2")
+    parsed = with_names_of_unparsed(notebook, "cell:2")
+    assert parsed.text == f"a = 1\n{shown}\nprint(a)"
+    ast.parse(parsed.text)
+    assert parsed.unparsed == {"cell:1"}
+    span = parsed.places[1].span
+    assert parsed.cell_edits([Edit(Span(span.start, span.start + 1), "b")]) is None
+    (place,) = parsed.cell_edits([Edit(Span(0, 1), "b")]) or {}
+    assert place.uri == "cell:0"
+
+
+def test_a_cell_that_is_asked_about_stays_as_it_is() -> None:
+    notebook = notebook_text(URI, cells_of("a = 1", "b = "), "cell:1")
+    assert with_names_of_unparsed(notebook, "cell:1").text == "a = 1\nb = "
+
+
+@given(st.text("ab=(: 1\t\n\r'#;é\fif", max_size=40))
+def test_names_alone_change_no_length_and_no_line(text: str) -> None:
+    notebook = notebook_text(URI, cells_of(text, "a"), "cell:1")
+    parsed = with_names_of_unparsed(notebook, "cell:1")
+    assert len(parsed.text) == len(notebook.text)
+    assert parsed.places == notebook.places
+    assert parsed.lines.starts == notebook.lines.starts
+    if parsed.unparsed:
+        ast.parse(parsed.text)

@@ -20,8 +20,8 @@ import type { StatusItem } from "./status";
 import { NextEdits } from "./next_edit";
 import { Typing } from "./typing";
 
-/** Every language: the server knows which it can do and says why it does not answer. */
-export const SELECTOR = [{ scheme: "file" }, { scheme: "untitled" }];
+/** Every language: the server knows which it can do and says why it does not answer. The last are cells of notebooks. */
+export const SELECTOR = [{ scheme: "file" }, { scheme: "untitled" }, { scheme: "vscode-notebook-cell" }];
 /** The log of 250 requests is not asked for at every key. */
 const SPEED_INTERVAL_MS = 2000;
 

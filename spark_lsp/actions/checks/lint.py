@@ -5,13 +5,14 @@ Only new findings of an edit count, so findings are compared by message and not 
 
 import ast
 import builtins
-import warnings
 from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
 from pyflakes import messages
 from pyflakes.checker import Checker
+
+from spark_lsp.warning_filters import ignored_warnings
 
 UNDEFINED: Final = "F821"
 UNUSED_IMPORT: Final = "F401"
@@ -51,8 +52,7 @@ class Finding:
 def findings(text: str) -> list[Finding]:
     """Return pyflakes' findings; none for a text that does not parse."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with ignored_warnings():
             tree = ast.parse(text)
         reports = Checker(tree, "document").messages
     except (SyntaxError, ValueError, RecursionError, MemoryError):

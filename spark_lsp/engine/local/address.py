@@ -8,7 +8,6 @@ import hashlib
 import os
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ import platformdirs
 
 from spark_lsp.engine.wire.frames import PROTOCOL, Endpoint, EngineLaunch
 from spark_lsp.errors import EngineFailed
+from spark_lsp.warning_filters import ignored_warnings
 
 RUNTIME_VARIABLE: Final = "SPARK_LSP_RUNTIME_DIR"
 """Names the folder of sockets and logs; set by tests."""
@@ -90,9 +90,8 @@ def log_folder() -> Path:
 
 
 def _user_runtime_folder() -> Path:
-    with warnings.catch_warnings():
+    with ignored_warnings():
         # Without a login session there is no XDG_RUNTIME_DIR; the fallback is private all the same, see _private.
-        warnings.simplefilter("ignore")
         try:
             return Path(platformdirs.user_runtime_dir(_APP, appauthor=False))
         except OSError as error:  # its fallback in the folder for temporary files belongs to somebody else

@@ -1,10 +1,11 @@
 """Prove a renaming: both documents compile to the same code except for one variable's name. Pure."""
 
 import dis
-import warnings
 from collections.abc import Iterator, Mapping
 from types import CodeType
 from typing import Final
+
+from spark_lsp.warning_filters import ignored_warnings
 
 _CLOSURES: Final = frozenset({"COPY_FREE_VARS", "LOAD_CLOSURE", "MAKE_CELL"})
 """Fields whose order follows the alphabet of the names and does not affect behaviour."""
@@ -16,8 +17,7 @@ def same_code(before: str, after: str, old: str, new: str) -> bool:
 
 
 def _compiled(text: str) -> CodeType:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with ignored_warnings():
         return compile(text, "document", "exec", dont_inherit=True)
 
 

@@ -2,7 +2,6 @@
 
 import ast
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from spark_lsp.actions.python.analysis.scopes import FUNCTIONS, bound_by
 from spark_lsp.text.edit import Span
 from spark_lsp.text.snapshot import LineTable
 from spark_lsp.text.syntax import Syntax
+from spark_lsp.warning_filters import ignored_warnings
 
 Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
 _PLACED = ast.expr | ast.stmt | ast.excepthandler | ast.arg | ast.keyword | ast.alias | ast.pattern
@@ -147,8 +147,7 @@ def source_of(syntax: Syntax) -> Source | None:
     if len(text) > MAX_CHARACTERS or "\0" in text:
         return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with ignored_warnings():
             tree = ast.parse(text)
             compile(text, "document", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):

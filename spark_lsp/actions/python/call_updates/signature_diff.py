@@ -1,9 +1,10 @@
 """Compare two parameter lists of a function. Pure."""
 
 import ast
-import warnings
 from dataclasses import dataclass
 from typing import Literal
+
+from spark_lsp.warning_filters import ignored_warnings
 
 ParameterKind = Literal["positional", "either", "rest", "keyword", "named rest"]
 """How a parameter takes its value: positional-only, either, ``*args``, keyword-only, or ``**kwargs``."""
@@ -65,8 +66,7 @@ class Difference:
 def parameters_of(text: str, *, is_method: bool) -> Parameters | None:
     """Parse the parameters from ``def`` to its colon, without ``self``; None if they do not parse."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with ignored_warnings():
             tree = ast.parse(f"{text} pass")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
