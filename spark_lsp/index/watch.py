@@ -5,10 +5,12 @@ it says so once and stays silent.
 """
 
 import contextlib
-import queue
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from watchdog.events import (
@@ -27,12 +29,15 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from spark_lsp.index.change_policy import matters
+from spark_lsp.index.scan.ignore import folder_reason
 
 QUIET_S = 0.2  # a branch switch writes files for longer than this only with shorter pauses between them
 MAX_S = 2.0  # a build that never stops writing must not delay changes forever
 
+_WRITTEN = FileClosedEvent if sys.platform == "linux" else FileModifiedEvent
+"""Linux tells when a file that was written is closed; every single write would be an event too."""
 _EVENTS: list[type[FileSystemEvent]] = [
-    *(FileCreatedEvent, FileModifiedEvent, FileClosedEvent, FileDeletedEvent, FileMovedEvent),
+    *(FileCreatedEvent, _WRITTEN, FileDeletedEvent, FileMovedEvent),
     *(DirCreatedEvent, DirDeletedEvent, DirMovedEvent),
 ]
 
@@ -53,7 +58,7 @@ class Watcher:
         self._changed = changed
         self._problem = problem
         self._quiet_s = quiet_s
-        self._events: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._pending = _PendingPaths()
         self._thread = threading.Thread(target=self._run, name="spark-watch", daemon=True)
         self._watching = threading.Event()
 
@@ -67,24 +72,25 @@ class Watcher:
 
     def stop(self) -> None:
         """Stop watching and wait for the threads; changes not yet reported are dropped."""
-        self._events.put(None)
+        self._pending.close()
         if self._thread.is_alive():
             self._thread.join()
 
     def _run(self) -> None:
-        observer: BaseObserver = Observer()
+        observer: BaseObserver | None = None
         try:
-            observer.schedule(
-                _EventHandler(self._root, self._events), str(self._root), recursive=True, event_filter=_EVENTS
-            )
+            observer = Observer()  # raises where the user has no inotify instance left
+            handler = _EventHandler(self._root, self._pending)
+            observer.schedule(handler, str(self._root), recursive=True, event_filter=_EVENTS)
             observer.start()
         except OSError as error:
             self._problem(
                 f"Changes on disk cannot be watched ({error.strerror or error}); files are read again when they are "
-                "saved here. On Linux, raise fs.inotify.max_user_watches."
+                "saved here. On Linux, raise fs.inotify.max_user_watches and fs.inotify.max_user_instances."
             )
-            with contextlib.suppress(RuntimeError):
-                observer.stop()
+            if observer is not None:
+                with contextlib.suppress(RuntimeError):
+                    observer.stop()
             return
         self._watching.set()
         try:
@@ -94,39 +100,78 @@ class Watcher:
             observer.join()
 
     def _report(self) -> None:
-        """Gather paths until it is quiet, then hand them over, until stopped."""
-        while (path := self._events.get()) is not None:
-            paths = {path}
-            deadline = time.monotonic() + MAX_S
-            while (left := min(self._quiet_s, deadline - time.monotonic())) > 0:
-                try:
-                    more = self._events.get(timeout=left)
-                except queue.Empty:
-                    break
-                if more is None:
+        """Wait until it is quiet after a change, then hand the paths over, until stopped."""
+        while self._pending.wait():
+            deadline_s = time.monotonic() + MAX_S
+            while (left_s := min(self._pending.last_s + self._quiet_s, deadline_s) - time.monotonic()) > 0:
+                if self._pending.wait_for_close(left_s):
                     return
-                paths.add(more)
-            self._changed(paths)
+            self._changed(self._pending.take())
+
+
+class _PendingPaths:
+    """Changed paths that were not handed over yet. Only the first wakes the reader: events come by the hundred."""
+
+    def __init__(self) -> None:
+        self.last_s = 0.0
+        """When the last one came, by the monotonic clock."""
+        self._paths: set[str] = set()
+        self._lock = threading.Lock()
+        self._some = threading.Event()
+        self._closed = threading.Event()
+
+    def add(self, path: str) -> None:
+        """Take a path in."""
+        with self._lock:
+            self.last_s = time.monotonic()
+            if not self._paths:
+                self._some.set()
+            self._paths.add(path)
+
+    def wait(self) -> bool:
+        """Wait for a path; False once closed."""
+        self._some.wait()
+        return not self._closed.is_set()
+
+    def wait_for_close(self, timeout_s: float) -> bool:
+        """Wait that long; True as soon as closed."""
+        return self._closed.wait(timeout_s)
+
+    def take(self) -> set[str]:
+        """Return the paths so far."""
+        with self._lock:
+            paths, self._paths = self._paths, set()
+            if not self._closed.is_set():
+                self._some.clear()
+        return paths
+
+    def close(self) -> None:
+        """Let the reader go."""
+        with self._lock:
+            self._closed.set()
+            self._some.set()
 
 
 class _EventHandler(FileSystemEventHandler):
     """Turns events into relative paths and drops those in folders that the crawl never enters."""
 
-    def __init__(self, root: Path, events: "queue.SimpleQueue[str | None]") -> None:
-        self._root = root
-        self._events = events
+    def __init__(self, root: Path, pending: _PendingPaths) -> None:
+        self._beginning = str(root / "x")[:-1]
+        self._pending = pending
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         for raw in (event.src_path, event.dest_path):
             path = raw if isinstance(raw, str) else bytes(raw).decode("utf-8", "surrogateescape")
-            if path and (relative := _relative(self._root, path)):
-                self._events.put(relative)
+            relative = path.removeprefix(self._beginning).replace(os.sep, "/")
+            if path.startswith(self._beginning) and relative and _is_entered(relative):
+                self._pending.add(relative)
 
 
-def _relative(root: Path, path: str) -> str:
-    """Return a path relative to the root; empty when it is elsewhere or where the crawl never goes."""
-    try:
-        relative = Path(path).relative_to(root).as_posix()
-    except ValueError:
-        return ""
-    return relative if relative != "." and matters(relative) else ""
+def _is_entered(path: str) -> bool:
+    """Whether the walk goes to a path; the answer for its folder is remembered."""
+    return _is_folder_entered(path.rpartition("/")[0]) and folder_reason(path) is None
+
+
+@lru_cache(maxsize=4_096)
+def _is_folder_entered(folder: str) -> bool:
+    return not folder or matters(folder)

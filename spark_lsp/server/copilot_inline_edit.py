@@ -26,8 +26,6 @@ from spark_lsp.trace import Trace
 from spark_lsp.workspace import Workspace
 
 ACCEPT_COMMAND = "spark.acceptNextEdit"
-MAX_CHANGED_FILES = 8
-"""More that change on disk at once are a branch switch, after which nothing follows from the edits of before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +155,6 @@ def changed(session: Session, before: Snapshot, after: Snapshot) -> None:
 def closed(session: Session, snapshot: Snapshot) -> None:
     """Forget a document."""
     session.next_edits.closed(snapshot.uri)
-
-
-def files_changed(session: Session, count: int) -> None:
-    """Notice how many files changed on disk at once."""
-    if count > MAX_CHANGED_FILES:
-        session.next_edits.forget()
 
 
 def did_show(session: Session, params: dict[str, Any]) -> None:

@@ -17,3 +17,5 @@ class EditorWindow:
     tasks: BackgroundTasks
     tell_status: Callable[[], None]
     """Sends ``spark/status`` if it has changed; to be called after every change of what it shows."""
+    forget_edits: Callable[[], None]
+    """Forgets the last edits: to be called after a branch switch, when nothing follows from them any more."""

@@ -17,6 +17,8 @@ from spark_lsp.server.prefix_progress import rebuild_cached_prefix
 from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.workspace import Workspace
 
+MAX_EDITED_FILES = 8
+"""More that change on disk at once are a branch switch; what is ignored does not count."""
 REINDEX_DELAY_S = 0.3  # a pause in the typing; parsing one file takes a few milliseconds in a thread
 
 
@@ -135,6 +137,8 @@ class IndexUpdates:
         if index is None or not paths:
             return
         kept = await asyncio.to_thread(index.that_count, paths)
+        if len(kept) > MAX_EDITED_FILES:
+            self._window.forget_edits()
         if await asyncio.to_thread(wants_refresh, index.view(), index.root, kept):
             await self.refresh()
             return

@@ -75,7 +75,7 @@ class Session:
         """The edits that follow from the last ones."""
         self.listing = TimeLimit(LIST_LIMIT_S)
         """The threads that list code actions."""
-        window = EditorWindow(client, self.documents, self.tasks, self.tell_status)
+        window = EditorWindow(client, self.documents, self.tasks, self.tell_status, self.next_edits.forget)
         self.model_offers = ModelOffers(window, lambda: self.folder, choice, times or ModelOfferTimes())
         self.folder = WorkspaceFolder(window, self.log, open_workspace, self.model_offers.prepare)
         self._watcher: Watcher | None = None

@@ -6,7 +6,6 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from spark_lsp.index.watch import Watcher
-from spark_lsp.server import copilot_inline_edit
 from spark_lsp.server.convert import path_of
 from spark_lsp.server.session import Session
 
@@ -16,7 +15,6 @@ def register(server: LanguageServer, session: Session) -> None:
 
     @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     def did_change_watched_files(params: types.DidChangeWatchedFilesParams) -> None:
-        copilot_inline_edit.files_changed(session, len(params.changes))
         session.folder.files_changed([path for change in params.changes if (path := path_of(change.uri))])
 
 

@@ -1,5 +1,6 @@
 """Recent edits, layered mappings, the watcher, the index command."""
 
+import errno
 import json
 import queue
 from collections.abc import Mapping
@@ -112,6 +113,20 @@ def test_a_folder_that_cannot_be_watched_is_told_once(tmp_path: Path) -> None:
     assert "cannot be watched" in problems.get(timeout=LONG_S)
     watcher.stop()
     assert problems.empty()
+
+
+def test_no_instance_left_to_watch_with_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some hundred programs that watch use up what Linux gives to one user."""
+
+    def no_instance() -> None:
+        raise OSError(errno.EMFILE, "inotify instance limit reached")
+
+    monkeypatch.setattr("spark_lsp.index.watch.Observer", no_instance)
+    problems: queue.SimpleQueue[str] = queue.SimpleQueue()
+    watcher = Watcher(tmp_path, lambda _paths: None, problems.put)
+    watcher.start()
+    assert "max_user_instances" in problems.get(timeout=LONG_S)
+    watcher.stop()
 
 
 def run_index(*arguments: str) -> tuple[int, str, str]:

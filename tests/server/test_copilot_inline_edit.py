@@ -144,3 +144,34 @@ async def test_every_editor_has_it_as_a_code_action(tmp_path: Path) -> None:
         assert [
             (edit.new_text, edit.range.start.line) for edit in document.edits if isinstance(edit, types.TextEdit)
         ] == [("cost", 4)]
+
+
+@pytest.mark.parametrize("says", [None, types.ClientCapabilities()], ids=["the client watches", "we watch"])
+async def test_nothing_follows_after_a_branch_switch(says: types.ClientCapabilities | None, tmp_path: Path) -> None:
+    async with editor(WORKSPACE, tmp_path, says=says) as window:
+        at = await _renamed(window)
+        assert (await _ask(window, at))[1] == "ok"
+        paths = [window.root / f"part{number}.py" for number in range(12)]
+        for path in paths:
+            path.write_text("x = 1\n")
+        _report(window, paths)
+        await window.until(lambda w: w.statuses[-1].indexed.of == len(paths) + 2)
+        assert (await _ask(window, at))[0] == []
+
+
+async def test_many_ignored_files_are_no_branch_switch(tmp_path: Path) -> None:
+    async with editor(f"#- .gitignore\nrun/\n{WORKSPACE}", tmp_path) as window:
+        at = await _renamed(window)
+        paths = [window.root / "run" / f"part{number}.py" for number in range(12)]
+        paths[0].parent.mkdir()
+        for path in paths:
+            path.write_text("x = 1\n")
+        (window.root / "new.py").write_text("y = 1\n")
+        _report(window, [*paths, window.root / "new.py"])
+        await window.until(lambda w: w.statuses[-1].indexed.of == 3)
+        assert (await _ask(window, at))[1] == "ok"
+
+
+def _report(window: Editor, paths: list[Path]) -> None:
+    events = [types.FileEvent(uri=path.as_uri(), type=types.FileChangeType.Created) for path in paths]
+    window.client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams(events))
