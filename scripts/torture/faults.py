@@ -4,6 +4,7 @@ A real server with the embedded model in the engine process. After each fault th
 request must be answered once, and no process may remain at the end.
 """
 
+import multiprocessing
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -180,6 +182,29 @@ def kill_server(folder: Path, random: Random, rounds: int) -> Outcome:
         window.server.kill()
         outcome.rounds += 1
     return _finish(outcome, Window(folder, random))
+
+
+def kill_editor(folder: Path, random: Random, rounds: int) -> Outcome:
+    """Kill the editor's process while it types; its server, workers and engine have to leave by themselves."""
+    outcome = Outcome("kill -9 of the editor")
+    spawn = multiprocessing.get_context("spawn")
+    for _ in range(rounds):
+        is_typing = spawn.Event()
+        editor = spawn.Process(target=_type_for_ever, args=(folder, random.randrange(2**31), is_typing))
+        editor.start()
+        is_typing.wait(READY_S)
+        time.sleep(random.random() * 2)
+        editor.kill()
+        editor.join()
+        outcome.rounds += 1
+    return _finish(outcome, Window(folder, random))
+
+
+def _type_for_ever(folder: Path, seed: int, is_typing: Event) -> None:
+    window = Window(folder, Random(seed))  # noqa: S311 - a run that can be repeated
+    is_typing.set()
+    while True:
+        window.server.wait_for(window.ask())
 
 
 def damage_files(folder: Path, random: Random, rounds: int) -> Outcome:

@@ -617,3 +617,24 @@ async def test_counting_does_not_wait_for_the_model() -> None:
     assert (await engine.status()).busy
     await stream.aclose()
     await engine.close()
+
+
+async def test_a_process_that_is_killed_while_it_starts_is_told_in_the_same_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The last line of its log says nothing of why, and would make each message another one."""
+
+    def killed(*_arguments: object) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(["sh", "-c", "kill -9 $$"])
+        process.wait()
+        return process
+
+    monkeypatch.setattr("spark_lsp.engine.local.local_engine.spawn", killed)
+    messages = set()
+    for _ in range(2):
+        engine = LocalEngine(shipped())
+        with pytest.raises(EngineFailed) as caught:
+            await engine.start()
+        messages.add(str(caught.value))
+        await engine.close()
+    assert messages == {"The engine process was killed while it started; the system does so when memory runs out."}

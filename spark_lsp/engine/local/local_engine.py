@@ -44,6 +44,7 @@ _CRASHES: Final = 3
 _CRASH_WINDOW_S: Final = 600.0
 _RETRY_S: Final = 5.0  # a model that could not be used may be there now
 _MAX_SUSPECT_REQUESTS: Final = 64
+_KILLED_STATUS: Final = -9
 
 
 class LocalEngine:
@@ -270,6 +271,12 @@ def _chunk_of(answer: frames.HostFrame | SparkError) -> Chunk:
 
 
 def _ended(status: int, endpoint: Endpoint) -> EngineFailed:
+    """Say how a start ended, in the same words each time: a message is shown once."""
+    if status == _KILLED_STATUS:
+        return EngineFailed(
+            "The engine process was killed while it started; the system does so when memory runs out.",
+            fix=f"Try a smaller model or a smaller context; the log is {endpoint.log}.",
+        )
     last_line = last_log_line(endpoint)
     return EngineFailed(
         f"The engine process ended with status {status} while it started{': ' + last_line if last_line else ''}.",
