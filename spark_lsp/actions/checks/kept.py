@@ -20,6 +20,7 @@ _FIELD: Final = re.compile(r"\{[^{}]*\}|%(?:\(\w+\))?[-+ #0]*[\d.*]*[a-zA-Z]")
 _WORD: Final = re.compile(r"[^\W_]+")
 _WANTED: Final = re.compile(r"(?:Consider|Use|Replace with|Rewrite as) `([^`]*)`")
 _INSTEAD: Final = re.compile(r"Use `(\w+)` instead of `(\w+)`")
+LineNumbers = set[int]
 
 
 def kept_problem(before: str, after: str, diagnostic: Diagnostic, may_go: AbstractSet[str] = frozenset()) -> str:
@@ -38,19 +39,25 @@ def kept_problem(before: str, after: str, diagnostic: Diagnostic, may_go: Abstra
     )
     if lost:
         return f"{lost[0]} would no longer be used."
-    if diagnostic.code.startswith("UP03"):
-        if problem := conversion_problem(old, new):
-            return problem
-        new_text = " ".join(_strings(new, now))
-        gone = [
-            word
-            for string in _strings(old, was)
-            for word in _WORD.findall(_FIELD.sub(" ", string))
-            if word not in new_text
-        ]
-        if gone:
-            return f"{gone[0]} would be removed from the formatted text."
-    return ""
+    if _causes(new) < _causes(old):
+        return "The cause of an error would be removed."
+    return _format_problem(old, new, was, now) if diagnostic.code.startswith("UP03") else ""
+
+
+def _format_problem(old: ast.Module, new: ast.Module, was: LineNumbers, now: LineNumbers) -> str:
+    """Say which conversion or which literal text of a formatted value is gone."""
+    if problem := conversion_problem(old, new):
+        return problem
+    new_text = " ".join(_strings(new, now))
+    gone = [
+        word for string in _strings(old, was) for word in _WORD.findall(_FIELD.sub(" ", string)) if word not in new_text
+    ]
+    return f"{gone[0]} would be removed from the formatted text." if gone else ""
+
+
+def _causes(tree: ast.Module) -> int:
+    """Return how many errors are raised ``from`` something."""
+    return sum(isinstance(node, ast.Raise) and node.cause is not None for node in ast.walk(tree))
 
 
 def instead_problem(before: str, after: str, diagnostic: Diagnostic) -> str:
@@ -75,9 +82,6 @@ def still_there(before: str, after: str, diagnostic: Diagnostic, words: Abstract
     is_there = any(_count(pattern, after, now) >= _count(pattern, before, was) for pattern in patterns)
     is_same = bool(reported) and after.count(reported) >= before.count(reported)
     return "The problem is still there." if is_same or is_there else ""
-
-
-LineNumbers = set[int]
 
 
 def _changed(before: str, after: str) -> tuple[LineNumbers, LineNumbers]:
