@@ -37,7 +37,7 @@ ASKS_IN_WORDS = True
 """Whether a chat model gets an instruction; otherwise it fills in the middle (docs/evaluation.md)."""
 
 TRUSTED_MODEL_BYTES: Final = 1_000_000_000
-"""Size of a model file below which the user confirms a body: of those that a 0.5B model offered, one in nine was right,
+"""Size of a model file below which the user confirms a body: of those that a 0.5B model offered, one in five was right,
 with every check passed (docs/evaluation.md)."""
 
 
