@@ -1,6 +1,6 @@
 """The engine process: several clients, one model. The asyncio thread talks, the scheduler's thread computes.
 
-A second thread counts tokens with a vocabulary of its own, so counting never waits for a decode. Bad frames cost the
+A second thread counts tokens, so counting never waits for a decode. Bad frames cost the
 connection they came on and nothing else. Leaves when its last client has gone and the idle time is over.
 """
 
@@ -248,10 +248,16 @@ class Host:
             client.send(frames.Counts(frame.id, counts))
 
     def _count_texts(self, texts: tuple[str, ...]) -> tuple[int, ...]:
+        return tuple(map(self._count_text, texts))
+
+    def _count_text(self, text: str) -> int:
+        """Count with the loaded model's vocabulary, or while there is none with one that is loaded by itself."""
+        count = self._runtime.count_tokens(text)
+        if count is not None:
+            return count
         if self._counting is None:
             self._counting = GgufModel(self._order.launch.model_path, gpu_layers=0, vocab_only=True)
-        vocabulary = self._counting.vocabulary
-        return tuple(len(self._tokens.tokens(vocabulary, text)[1]) for text in texts)
+        return len(self._tokens.tokens(self._counting.vocabulary, text)[1])
 
     async def _load_again(self, client: _Connection, number: int) -> None:
         await self._load(client, number)

@@ -6,6 +6,7 @@ Everything here but ``abort_flag`` and the two plain values runs on that one thr
 import logging
 import time
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from spark_lsp.engine.base import CompletionRequest, ModelInfo, PrefillCost
@@ -42,6 +43,8 @@ class ModelRuntime:
         self._launch = launch
         self._tokens = tokens
         self._model: GgufModel | None = None
+        self._model_lock = Lock()
+        """Held while another thread reads the vocabulary and while the model is taken away."""
         self._generation_context: GenerationContext | None = None
         self._plan: ContextPlan | None = None
         self._side_context: GenerationContext | None = None
@@ -53,6 +56,11 @@ class ModelRuntime:
     def abort_flag(self) -> AbortFlag | None:
         """Return the flag that stops a running decode; None while no model is loaded."""
         return self._abort
+
+    def count_tokens(self, text: str) -> int | None:
+        """Count the tokens of a text, from any thread and beside a decode; None while no model is loaded."""
+        with self._model_lock:
+            return len(self._tokens.tokens(self._model.vocabulary, text)[1]) if self._model is not None else None
 
     @property
     def vocabulary(self) -> Vocabulary | None:
@@ -117,7 +125,8 @@ class ModelRuntime:
         """Give the memory back. Idempotent; the next request loads again."""
         generation_context, self._generation_context = self._generation_context, None
         side_context, self._side_context = self._side_context, None
-        model, self._model = self._model, None
+        with self._model_lock:
+            model, self._model = self._model, None
         self._abort = None
         self.info = None
         self.device_bytes = 0

@@ -1,15 +1,19 @@
 """Vocabulary and metadata of real files, without weights."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import gguf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.llama.loading.describe import probe
 from spark_lsp.llama.loading.gguf_model import GgufModel, TokenCache
+from spark_lsp.llama.runtime import ModelRuntime
 from tests.llama.gguf_files import SHIPPED, rewrite, with_chat
 
 pytestmark = pytest.mark.model
@@ -96,3 +100,27 @@ def test_chat_template_is_told_whole_with_the_special_tokens_that_it_may_name(tm
     assert all("\n" not in text and text for text in facts.special_token_texts)
     shipped = probe(str(SHIPPED))
     assert (shipped.has_chat_template, shipped.chat_template, shipped.special_token_texts) == (False, "", ())
+
+
+def test_counting_goes_on_beside_a_model_that_comes_and_goes(model: GgufModel) -> None:
+    runtime = ModelRuntime(EngineLaunch(model_path=str(SHIPPED), context_tokens=1024, threads=1), TokenCache())
+    texts = [f"def area_{number}(width, height):\n" for number in range(200)]
+    expected = {text: len(model.vocabulary.tokenize(text)) for text in texts}
+    assert runtime.count_tokens(texts[0]) is None, "nothing is loaded"
+    is_over = Event()
+
+    def count() -> list[str]:
+        wrong = []
+        while not is_over.is_set():
+            wrong += [text for text in texts if runtime.count_tokens(text) not in {None, expected[text]}]
+        return wrong
+
+    with ThreadPoolExecutor(1) as counter:
+        counting = counter.submit(count)
+        for _ in range(3):
+            runtime.load()
+            assert runtime.count_tokens(texts[0]) == expected[texts[0]]
+            runtime.unload()
+        is_over.set()
+        assert counting.result() == []
+    assert runtime.count_tokens(texts[0]) is None

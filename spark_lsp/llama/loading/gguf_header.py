@@ -222,13 +222,27 @@ class _HeaderReader:
         count = self.length("values of a list", scalar.size if scalar else 8)
         lengths[key] = count
         if scalar is None:
-            for _ in range(count):
-                self._need(self.length("bytes of a text", 1))
+            self._pass_texts(count)
             return None
         start = self._need(count * scalar.size)
         if kind not in _INT32_ARRAYS or count > MAX_LAYERS:
             return None
         return struct.unpack_from(f"<{count}{'I' if kind == 4 else 'i'}", self._held, start)
+
+    def _pass_texts(self, count: int) -> None:
+        """Pass over so many texts; a vocabulary has 300,000, so the loop calls as little as it can."""
+        held, length_at, at = self._held, _LENGTH.unpack_from, self.at
+        for _ in range(count):
+            start = at + _LENGTH.size
+            if start > len(held):
+                self.at = at
+                self._need(_LENGTH.size)
+            size: int = length_at(held, at)[0]
+            at = start + size
+            if at > self._most:
+                self.at = start - _LENGTH.size
+                self.length("bytes of a text", 1)
+        self.at = at
 
 
 def _tensor(reader: _HeaderReader) -> Tensor:
