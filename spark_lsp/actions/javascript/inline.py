@@ -34,6 +34,9 @@ _ROOMY: Final = frozenset(
 """Places where any expression except a sequence needs no parentheses."""
 _DECLARES: Final = ("{", "function", "class", "async function", "let [")
 """Text that begins a statement if it is the first of a line, where an expression is meant."""
+_DECLARATIONS: Final = frozenset(("lexical_declaration", "variable_declaration", "variable_declarator"))
+_LEXICAL: Final = frozenset(("const", "let", "class"))
+"""Kinds of bindings that may not be read before their declaration."""
 _COMPARES: Final = frozenset(("===", "!==", "==", "!="))
 _SAYS_TYPE: Final = {"string": "string", "template_string": "string", "number": "number", "true": "boolean",
                      "false": "boolean"}  # fmt: skip
@@ -42,12 +45,20 @@ _OWN: Final = frozenset(("this", "super", "await_expression", "yield_expression"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inlining:
-    """A variable whose value replaces its uses."""
+    """A variable whose value replaces its uses; its ``declarator`` may stand beside others in the ``statement``."""
 
     syntax: Syntax
     binding: Binding
     value: Node
+    declarator: Node
     statement: Node
+
+    @property
+    def beside(self) -> tuple[list[Node], list[Node]]:
+        """The declarators before and after it in the statement."""
+        every = [child for child in self.statement.named_children if child.type == "variable_declarator"]
+        at = next(number for number, child in enumerate(every) if child.id == self.declarator.id)
+        return every[:at], every[at + 1 :]
 
 
 def variable_at(syntax: Syntax | None, offset: int) -> str:
@@ -85,19 +96,16 @@ def inlining_of(syntax: Syntax, offset: int) -> Inlining | Refusal:
     statement = declarator.parent if declarator is not None else None
     if declarator is None or value is None or statement is None or binding.kind not in {"const", "let", "var"}:
         return Refusal("selection", f"{name} is not declared with one value.")
-    inlining = Inlining(syntax, binding, value, statement)
-    problem = (
-        binding_problem(binding, names) or _declaration_problem(inlining, declarator) or _use_problem(inlining, names)
-    )
+    inlining = Inlining(syntax, binding, value, declarator, statement)
+    problem = binding_problem(binding, names) or _declaration_problem(inlining) or _use_problem(inlining, names)
     return problem or inlining
 
 
 def edits_of(inlining: Inlining) -> tuple[Edit, ...]:
     """Return the edits that replace each use by the value and remove the declaration."""
-    syntax, value = inlining.syntax, inlining.value
-    text = syntax.text
-    content = syntax.wrap(value).span.text(text)
-    removed = Edit(_whole_lines(text, syntax.wrap(inlining.statement).span), "")
+    syntax = inlining.syntax
+    content = syntax.wrap(inlining.value).span.text(syntax.text)
+    removed = Edit(_removed(inlining), "")
     edits = [
         Edit(syntax.wrap(use.node).span, _written(inlining, use, content))
         for use in inlining.binding.uses
@@ -106,12 +114,24 @@ def edits_of(inlining: Inlining) -> tuple[Edit, ...]:
     return (*_separated(inlining, edits), removed)
 
 
+def _removed(inlining: Inlining) -> Span:
+    """Return the span of the declaration: its lines, or the declarator with one comma."""
+    syntax = inlining.syntax
+    before, after = inlining.beside
+    own = syntax.wrap(inlining.declarator).span
+    if before:
+        return Span(syntax.wrap(before[-1]).span.end, own.end)
+    if after:
+        return Span(own.start, syntax.wrap(after[0]).span.start)
+    return _whole_lines(syntax.text, syntax.wrap(inlining.statement).span)
+
+
 def _separated(inlining: Inlining, edits: list[Edit]) -> list[Edit]:
     """Insert a semicolon before a statement that would otherwise continue the line above."""
     statements = [
         statement for statement in _statements_from(inlining.statement) if statement.id != inlining.statement.id
     ]
-    before = inlining.statement.prev_named_sibling
+    before = inlining.statement if any(inlining.beside) else inlining.statement.prev_named_sibling
     while before is not None and before.type == "comment":
         before = before.prev_named_sibling
     for statement in statements:
@@ -138,28 +158,28 @@ def _statements_from(statement: Node) -> list[Node]:
     return statements
 
 
-def _declaration_problem(inlining: Inlining, declarator: Node) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
+def _declaration_problem(inlining: Inlining) -> Refusal | None:  # noqa: PLR0911 - a list of reasons
     binding, value, statement = inlining.binding, inlining.value, inlining.statement
-    name = binding.name
+    name, is_alone = binding.name, not any(inlining.beside)
     if not binding.is_constant:
         return Refusal("assignment", f"{name} is assigned to more than once.")
-    if len([child for child in statement.named_children if child.type == "variable_declarator"]) > 1:
-        return Refusal("assignment", f"{name} is declared together with others.")
+    if not is_alone and any(child.type == "comment" for child in statement.named_children):
+        return Refusal("placement", f"{name} is declared together with others, and a comment stands between them.")
     if statement.parent is None or statement.parent.type not in BLOCKS:
         return Refusal("owner", f"{name} is exported, or declared in the head of a loop.")
     if statement.has_error:
         return Refusal("unreadable", "The declaration does not parse.")
-    annotation = declarator.child_by_field_name("type")
+    annotation = inlining.declarator.child_by_field_name("type")
     if annotation is not None and text_of(annotation).lstrip(": ") != _SAYS_TYPE.get(value.type, ""):
         return Refusal("type", f"The annotated type of {name} would be lost.")
-    if becomes_directive(statement):
+    if is_alone and becomes_directive(statement):
         return Refusal("placement", "The string after the declaration would become a directive.")
     reads = [use for use in binding.uses if use.access != "declare"]
     if not reads:
         return Refusal("paths", f"{name} is never used.")
     if any(is_within(use.node, value) for use in reads):
         return Refusal("scope", f"{name} is used in its own value.")
-    if any(use.node.start_byte < statement.start_byte for use in reads):
+    if any(use.node.start_byte < inlining.declarator.start_byte for use in reads):
         return Refusal("scope", f"{name} is used before its declaration.")
     return None
 
@@ -171,6 +191,9 @@ def _use_problem(inlining: Inlining, names: FileScopes) -> Refusal | None:
     problem = next((refusal for use in reads if (refusal := _place_problem(inlining, use, uses))), None)
     if problem:
         return problem
+    early = _read_too_early(inlining, uses)
+    if early:
+        return Refusal("scope", f"{name} reads {early} before its declaration, which is an error.")
     level = level_of(value, uses)
     own = any(use.scope.body is not binding.scope.body for use in reads)
     if level == Level.FIXED and not makes_something(value) and binding.kind != "var":
@@ -192,22 +215,42 @@ def _use_problem(inlining: Inlining, names: FileScopes) -> Refusal | None:
 
 
 def _first_use(inlining: Inlining, nodes: list[Node], level: Level, uses: FileUses) -> Node | None:
-    """Return the statement with the first use, if no statement before it affects a value of that level."""
+    """Return the declarator or statement with the first use, if none before it affects a value of that level."""
     needed = {id(binding) for binding in bindings_in(inlining.value, uses)}
-    for statement in _statements_from(inlining.statement)[1:]:
-        if is_within(nodes[0], statement):
-            return statement
-        is_quiet = statement.type in {"lexical_declaration", "variable_declaration"} and (
-            level_of(statement, uses) < Level.EFFECT if level < Level.EFFECT else _is_fixed(statement, uses)
+    for step in [*inlining.beside[1], *_statements_from(inlining.statement)[1:]]:
+        if is_within(nodes[0], step):
+            return step
+        is_quiet = step.type in _DECLARATIONS and (
+            level_of(step, uses) < Level.EFFECT if level < Level.EFFECT else _is_fixed(step, uses)
         )
-        if not is_quiet or any(id(binding) in needed for binding in bindings_in(statement, uses) if _is_var(binding)):
+        if not is_quiet or any(id(binding) in needed for binding in bindings_in(step, uses) if _is_var(binding)):
             return None
+        if _sets_any(step, {binding.name for binding in bindings_in(inlining.value, uses)}, uses):
+            return None  # a var of a parameter's name, among others
     return None
+
+
+def _read_too_early(inlining: Inlining, uses: FileUses) -> str:
+    """Return a name in the value that is declared further down and is read at once; empty if there is none."""
+    for node in evaluated(inlining.value):
+        use = uses.get(node.id)
+        binding = use.binding if use is not None else None
+        if binding is None or binding.kind not in _LEXICAL or binding.scope.body is not inlining.binding.scope.body:
+            continue
+        if all(declared.node.start_byte > inlining.value.start_byte for declared in binding.declarations):
+            return binding.name
+    return ""
+
+
+def _sets_any(step: Node, names: set[str], uses: FileUses) -> bool:
+    """Whether a step declares or assigns a name."""
+    own = (uses.get(node.id) for node in _every(step))
+    return any(use.access != "read" and use.name in names for use in own if use is not None)
 
 
 def _is_fixed(declaration: Node, uses: FileUses) -> bool:
     """Whether a declaration only gives fixed values to plain names: a pattern may run a getter or an iterator."""
-    held = [child for child in declaration.named_children if child.type == "variable_declarator"]
+    held = [child for child in (declaration, *declaration.named_children) if child.type == "variable_declarator"]
     names = [child.child_by_field_name("name") for child in held]
     values = [child.child_by_field_name("value") for child in held]
     return all(name is not None and name.type == "identifier" for name in names) and all(
