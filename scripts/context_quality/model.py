@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spark_lsp.engine.base import PromptPart
-from spark_lsp.llama.kv.llama_context import DecodeBatch
+from spark_lsp.llama.kv.decode_batch import DecodeBatch
 from spark_lsp.llama.loading.gguf_model import GgufModel, TokenCache
 from spark_lsp.llama.loading.native import L, quiet
 from spark_lsp.llama.prompt_tokens import prompt_tokens

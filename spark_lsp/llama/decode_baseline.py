@@ -18,9 +18,10 @@ from spark_lsp.errors import EngineFailed
 from spark_lsp.llama.kv.block_cache import BlockCache
 from spark_lsp.llama.kv.block_store import BlockStore, fingerprint_of
 from spark_lsp.llama.kv.cells import Tokens
-from spark_lsp.llama.kv.llama_context import Context, DecodeBatch
+from spark_lsp.llama.kv.decode_batch import DecodeBatch
+from spark_lsp.llama.kv.llama_context import Context
 from spark_lsp.llama.kv.sequences import REQUEST_SLOTS, SlotPool
-from spark_lsp.llama.loading.fit import BATCH_TOKENS, ContextPlan, compute_threads
+from spark_lsp.llama.loading.fit import ContextPlan, compute_threads
 from spark_lsp.llama.loading.gguf_model import KV_BYTES, GgufModel, TokenCache
 from spark_lsp.llama.loading.load import open_model, shape_of
 from spark_lsp.llama.loading.memory_estimate import compute_bytes, native_layers
@@ -55,7 +56,6 @@ class DecodeBaseline:
         self._launch = launch
         opened = open_model(launch, self._make)
         self._model, self._context, self._plan = opened.model, opened.context, opened.plan
-        self._memory = L.llama_get_memory(self._context.handle)
         self._batch = DecodeBatch()
         self._random = np.random.default_rng(_SEED)
 
@@ -87,7 +87,8 @@ class DecodeBaseline:
         self._restore(run.tokens)
         mirror = self._context.mirrors[_SEQUENCE]
         while len(mirror) < len(run):
-            self._context.decode(_SEQUENCE, run.tokens[len(mirror) : len(mirror) + BATCH_TOKENS])
+            self._context.decode(_SEQUENCE, run.tokens[len(mirror) : len(mirror) + self._context.batch_tokens])
+        self._context.keep_checkpoint(_SEQUENCE)
         return len(mirror)
 
     def prefill_ms(self, count: int) -> float:
@@ -95,9 +96,10 @@ class DecodeBaseline:
         tokens = self._random.integers(0, self._model.vocabulary.size, count).astype(np.int32)
         place = self._place
         began = time.perf_counter()
-        for start in range(0, count, BATCH_TOKENS):
-            part = tokens[start : start + BATCH_TOKENS]
-            self._decode(part, place + start, outputs=int(start + BATCH_TOKENS >= count))
+        most = self._context.batch_tokens
+        for start in range(0, count, most):
+            part = tokens[start : start + most]
+            self._decode(part, place + start, outputs=int(start + most >= count))
         self._argmax()
         spent_ms = (time.perf_counter() - began) * 1000
         self._forget()
@@ -135,7 +137,7 @@ class DecodeBaseline:
 
     def _restore(self, tokens: Tokens) -> None:
         launch, context = self._launch, self._context
-        if not (launch.cache_folder and launch.cache_bytes and context.can_truncate):
+        if not (launch.cache_folder and launch.cache_bytes):
             return
         fingerprint = fingerprint_of(context.setup(self._model))
         block_cache = BlockCache(
@@ -158,4 +160,4 @@ class DecodeBaseline:
         return int(np.ctypeslib.as_array(address, (self._model.vocabulary.size,)).argmax())
 
     def _forget(self) -> None:
-        L.llama_memory_seq_rm(self._memory, _SEQUENCE, self._place, -1)
+        self._context.drop_unmirrored(_SEQUENCE)

@@ -24,8 +24,7 @@ class Drafting:
         self._length_policy = (
             generation_context.rewrite_length_policy if request.drafts else generation_context.completion_length_policy
         )
-        can_truncate = self._pool.context.can_truncate
-        self._is_wanted = request.speculate and request.sampling.temperature <= 0 and can_truncate
+        self._is_wanted = request.speculate and request.sampling.temperature <= 0
         self._was_close = False
         self._drafter: PromptLookupDrafter | None = None
         self.drafted_tokens = 0

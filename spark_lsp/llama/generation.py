@@ -5,6 +5,7 @@ Never waits and never looks at a queue: the scheduler decides which step is next
 """
 
 import time
+from typing import Final
 
 import numpy as np
 
@@ -13,13 +14,15 @@ from spark_lsp.errors import EngineFailed, EngineStarting
 from spark_lsp.llama.drafting import NO_DRAFT, Drafting
 from spark_lsp.llama.generated_tokens import GeneratedTokens
 from spark_lsp.llama.generation_context import GenerationContext
-from spark_lsp.llama.healing import choose_path
+from spark_lsp.llama.healing import MAX_LAST_WORD_TOKENS, choose_path
 from spark_lsp.llama.kv.cells import Tokens
-from spark_lsp.llama.loading.fit import BATCH_TOKENS
+from spark_lsp.llama.kv.checkpoints import MIN_TAIL_STEP_TOKENS
 from spark_lsp.llama.prompt_slot import PromptSlot
 from spark_lsp.llama.prompt_tokens import prompt_tokens
 from spark_lsp.llama.sample import TokenChooser, margin
 
+MAX_REWOUND_TOKENS: Final = MIN_TAIL_STEP_TOKENS + MAX_LAST_WORD_TOKENS
+"""Most tokens of a prompt that are decoded with the answer's first: those behind a prompt's last checkpoint."""
 CLOSE_LOGITS = 0.25
 """Two tokens nearer than this can change places by rounding: by up to 0.11 each, measured with Q8_0 weights."""
 
@@ -41,7 +44,7 @@ class Generation:
         self._pool, self._vocabulary = generation_context.pool, generation_context.vocabulary
         self._sampling = request.sampling
         self._received = received
-        heals = self.context.can_truncate and not request.sampling.grammar
+        heals = not request.sampling.grammar
         prompt = prompt_tokens(self._vocabulary, generation_context.cache, request.prompt, heals=heals)
         size, capacity = len(prompt.run), self.context.prompt_tokens
         if not size:
@@ -98,11 +101,14 @@ class Generation:
 
     def _step(self, *, is_idle: bool) -> StopCause | None:
         self.prompt.take(self.answer.tokens)
-        if len(self.prompt.mirror) < len(self.prompt.run):
+        missing_tokens = len(self.prompt.run) - len(self.prompt.mirror)
+        if missing_tokens > (MAX_REWOUND_TOKENS if len(self.answer) else 0):
             return self._prefill(is_idle=is_idle)
         if self.answer.max_tokens == 0:  # a prompt that was only to be cached
             return "max_tokens"
-        pending = self.answer.tokens[len(self.prompt.mirror) - len(self.prompt.run) :]
+        pending = self.answer.tokens[max(0, len(self.prompt.mirror) - len(self.prompt.run)) :]
+        if missing_tokens > 0:  # a recurrent state went back to a checkpoint before the prompt's end
+            return self._decode(np.concatenate([self.prompt.take_missing(), pending]))
         if not len(pending):  # the prompt was cached to its end: its last token gives the logits
             self.prompt.drop_rows()
             return self._prefill(is_idle=is_idle)
@@ -117,9 +123,10 @@ class Generation:
         """Decode the last token with a draft, and choose tokens as long as the draft was right."""
         context, slot = self.context, self.prompt.slot
         resident = len(self.prompt.mirror)
-        if len(pending) > BATCH_TOKENS:  # the slot was lost during a long answer: prefill what was generated first
-            self._pool.ensure_free(BATCH_TOKENS, slot)
-            context.decode(slot, pending[:BATCH_TOKENS])
+        most = context.batch_tokens
+        if len(pending) > most:  # the slot was lost during a long answer: prefill what was generated first
+            self._pool.ensure_free(most, slot)
+            context.decode(slot, pending[:most])
             return None
         n_past = context.attended(slot)
         draft = NO_DRAFT
@@ -127,6 +134,8 @@ class Generation:
             draft = self._drafting.draft(self.prompt.run, self.answer.tokens, n_past, self.answer.missing)
         self._pool.ensure_free(len(pending) + len(draft), slot)
         began = time.perf_counter()
+        if len(draft):  # a wrong draft takes the sequence back to here
+            context.keep_checkpoint(slot, is_passing=True)
         batch = np.concatenate([pending, draft]) if len(draft) else pending
         outcome = context.decode(slot, batch, outputs=len(draft) + 1)
         if outcome == "aborted":

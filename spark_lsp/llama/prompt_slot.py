@@ -8,6 +8,7 @@ from spark_lsp.llama.generation_context import GenerationContext
 from spark_lsp.llama.healing import LastWord
 from spark_lsp.llama.kv.block_cache import SavedBlock
 from spark_lsp.llama.kv.cells import KvMirror, TokenRun, Tokens, TokenSegment
+from spark_lsp.llama.kv.checkpoints import MIN_TAIL_STEP_TOKENS, SPACING_TOKENS, TAIL_TOKENS
 from spark_lsp.llama.kv.speed import TILE_TOKENS
 from spark_lsp.llama.prompt_tokens import PromptTokens
 
@@ -114,6 +115,7 @@ class PromptSlot:
         )
         if self._is_background and not is_background and context.can_abort:
             limit = context.ubatch_tokens  # a key that comes after all waits for one node of its graph
+        self._context.keep_checkpoint(self.slot, is_passing=not self._is_checkpoint(resident))
         batch = self.run.tokens[resident : self._batch_end(resident, limit)]
         is_last = resident + len(batch) == len(self.run) and chooses
         self._pool.ensure_free(len(batch), self.slot)
@@ -122,9 +124,17 @@ class PromptSlot:
         mirror.name(self.run)
         if outcome == "aborted" or len(mirror) < len(self.run):
             return False
+        if self.run.stable_tokens == len(self.run):
+            context.keep_checkpoint(self.slot)
         if not self.is_cached_prefix:
             self._pool.promote(self.slot, self.run)
         return is_last
+
+    def take_missing(self) -> Tokens:
+        """Return the prompt's tokens that the slot does not hold, to be prefilled with what follows them."""
+        missing = self.run.tokens[len(self.mirror) :]
+        self.prefilled_tokens += len(missing)
+        return missing
 
     def drop_rows(self) -> None:
         """Drop the last rows of a prompt that was cached to its end: they are decoded again for their logits."""
@@ -151,10 +161,30 @@ class PromptSlot:
         """Return up to where to prefill next; the rows that are chosen from stay together."""
         size = len(self.run)
         end = resident + fair_share(size - resident, limit)
+        if not self._context.can_truncate:
+            end = min(end, self._next_checkpoint(resident))
         first_row = size - self._rows
         if not first_row < end < size:
             return end
         return first_row if resident < first_row else size
+
+    def _is_checkpoint(self, position: int) -> bool:
+        """Whether a checkpoint is worth keeping here: prompts come back to such a place."""
+        return position in {self.run.stable_tokens, self._tail} or position % SPACING_TOKENS == 0
+
+    def _next_checkpoint(self, resident: int) -> int:
+        """Return the next place at which a batch has to end for a checkpoint, or the prompt's end."""
+        places = [(resident // SPACING_TOKENS + 1) * SPACING_TOKENS, len(self.run)]
+        if self.run.stable_tokens > resident:
+            places.append(self.run.stable_tokens)
+        if self._tail - resident >= MIN_TAIL_STEP_TOKENS:
+            places.append(self._tail)
+        return min(places)
+
+    @property
+    def _tail(self) -> int:
+        """Where the last checkpoint of the prompt is: before the tokens that typing changes."""
+        return len(self.run) - max(self._rows, TAIL_TOKENS)
 
     def _align_to_tile(self, resident: int) -> int:
         """Drop so many cached tokens that the rest fills a tile, where that is quicker; return how many are left."""

@@ -14,10 +14,12 @@ from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import ModelUnusable
 from spark_lsp.llama.generation import Generation
 from spark_lsp.llama.generation_context import GenerationContext
+from spark_lsp.llama.kv.abort_flag import AbortFlag
 from spark_lsp.llama.kv.block_cache import BlockCache
 from spark_lsp.llama.kv.block_store import BlockStore, fingerprint_of
-from spark_lsp.llama.kv.llama_context import AbortFlag, Context
+from spark_lsp.llama.kv.llama_context import Context
 from spark_lsp.llama.kv.sequences import SlotPool
+from spark_lsp.llama.loading.cache_shape import kv_values_per_token
 from spark_lsp.llama.loading.describe import describe
 from spark_lsp.llama.loading.fit import ContextPlan, compute_threads, sized
 from spark_lsp.llama.loading.gguf_model import KV_BYTES, GgufModel, TokenCache, Vocabulary
@@ -163,7 +165,7 @@ class ModelRuntime:
         if len(prompt) + request.max_tokens > side.prompt_tokens:
             return None
         if self._side_context is None:
-            cache_bytes = side.cells * model.kv_values_per_token() * KV_BYTES[side.kv_type]
+            cache_bytes = side.cells * kv_values_per_token(model) * KV_BYTES[side.kv_type]
             if self._launch.memory_limit_bytes or cache_bytes * PLENTY > available_bytes():
                 return None
             try:
@@ -188,8 +190,8 @@ class ModelRuntime:
             self._generation_context.block_cache.save_evicted(slot, is_awaited=is_awaited)
 
     def _block_cache_of(self, model: GgufModel, pool: SlotPool) -> BlockCache | None:
-        """Open the cached prefixes on disk, where they may be there and the model's state can be taken in parts."""
-        if not self._launch.cache_folder or not self._launch.cache_bytes or not pool.context.can_truncate:
+        """Open the cached prefixes on disk, where the user lets them be kept there."""
+        if not self._launch.cache_folder or not self._launch.cache_bytes:
             return None
         fingerprint = fingerprint_of(pool.context.setup(model))
         return BlockCache(pool, BlockStore(Path(self._launch.cache_folder), fingerprint, self._launch.cache_bytes))

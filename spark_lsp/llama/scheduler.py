@@ -16,7 +16,7 @@ from typing import Final, Protocol, TypeVar
 from spark_lsp.engine.base import BACKGROUND_PRIORITY, Chunk, CompletionRequest, PrefillCost, StopCause, Usage
 from spark_lsp.errors import EngineFailed, EngineStarting, SparkError
 from spark_lsp.llama.generation import Generation
-from spark_lsp.llama.kv.llama_context import AbortFlag
+from spark_lsp.llama.kv.abort_flag import AbortFlag
 from spark_lsp.llama.loading.fit import BATCH_TOKENS
 
 QUIET_S: Final = 0.3

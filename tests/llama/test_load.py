@@ -51,6 +51,7 @@ class FakeModel(GgufModel):
         self.vocabulary: Any = SimpleNamespace(size=151_936)
         self.closed = False
         self._metadata = metadata
+        self._lists = {}
 
     def text(self, key: str) -> str:
         return self._metadata.get(key, "")

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_lsp.engine.wire.frames import EngineLaunch
+from spark_lsp.llama.loading.cache_shape import kv_values_per_token
 from spark_lsp.llama.loading.describe import probe
 from spark_lsp.llama.loading.gguf_model import GgufModel, TokenCache
 from spark_lsp.llama.runtime import ModelRuntime
@@ -31,7 +32,7 @@ def test_the_shipped_model_describes_itself(model: GgufModel) -> None:
     assert model.architecture == "qwen3"
     assert model.name == "spark-nano"
     assert model.trained_context_tokens == gguf.GGUFReader(SHIPPED).fields["qwen3.context_length"].contents()
-    assert model.kv_values_per_token() > 0
+    assert kv_values_per_token(model) > 0
     family = model.family()
     assert family is not None
     assert family.name == "qwen2.5-coder"

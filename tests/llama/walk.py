@@ -31,6 +31,7 @@ from spark_lsp.engine.base import (
 )
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed, EngineStarting, ModelNoFim
+from spark_lsp.llama import prompt_slot as slot_module
 from spark_lsp.llama import runtime as bench_module
 from spark_lsp.llama.generation import Generation
 from spark_lsp.llama.generation_context import GenerationContext
@@ -40,7 +41,7 @@ from spark_lsp.llama.kv.cells import TokenRun
 from spark_lsp.llama.kv.llama_context import SCRATCH, SEQUENCES, Context
 from spark_lsp.llama.kv.sequences import PREFIX_SLOTS, EvictionCandidate
 from spark_lsp.llama.kv.speed import DecodeRates
-from spark_lsp.llama.loading.fit import BATCH_TOKENS, ContextPlan
+from spark_lsp.llama.loading.fit import ContextPlan
 from spark_lsp.llama.loading.gguf_model import GgufModel, TokenCache
 from spark_lsp.llama.loading.memory_estimate import context_params
 from spark_lsp.llama.loading.native import L
@@ -169,6 +170,7 @@ def small_and_exact() -> Iterator[None]:
         patch.setattr(context_module, "context_params", exact_params)
         patch.setattr(shelf_module, "BLOCK_TOKENS", 128)
         patch.setattr(shelf_module, "MIN_BLOCK_TOKENS", 16)
+        patch.setattr(slot_module, "SPACING_TOKENS", 64)
         patch.setattr(bench_module, "CROWDED_TOKENS", 256)
         yield
 
@@ -338,8 +340,8 @@ class Alone:
         key = tokens.tobytes()
         if key not in self._logits:
             context = self._runtime.fresh()
-            for start in range(0, len(tokens), BATCH_TOKENS):
-                part = tokens[start : start + BATCH_TOKENS]
+            for start in range(0, len(tokens), context.batch_tokens):
+                part = tokens[start : start + context.batch_tokens]
                 context.decode(1, part, outputs=int(start + len(part) == len(tokens)))
             self._logits[key] = context.logits().copy()
             context.close()
@@ -524,6 +526,7 @@ class Walk:
         """Make one step of an answer, as the scheduler does."""
         generation = asked.generation
         stop = generation.step()
+        self._learn_keys(generation.prompt.run)  # its last word may have been written in other tokens
         generation.context.abort.clear()  # as the scheduler does before the next step
         if stop is not None:
             self._compare_logits(asked, stop)
@@ -594,8 +597,10 @@ class Walk:
         if not len(tokens) or not context.cells.free:
             return
         context.share(sequence, SCRATCH, len(tokens) - 1)
-        assert context.decode(SCRATCH, tokens[-1:], outputs=1) == "done"
-        self._compare(context.logits().copy(), tokens)
+        behind = tokens[len(context.mirrors[SCRATCH]) :]  # of a recurrent model those behind its last checkpoint
+        if 0 < len(behind) <= min(context.cells.free, context.batch_tokens):
+            assert context.decode(SCRATCH, behind, outputs=1) == "done"
+            self._compare(context.logits().copy(), tokens)
         context.truncate(SCRATCH, 0)
 
     def _look(self) -> None:

@@ -78,6 +78,8 @@ class BlockCache:
         if number >= len(blocks) or blocks[number].end - resident < MIN_BLOCK_TOKENS:
             return 0
         block = blocks[number]
+        if context.restorable(sequence, block.start) < block.start:
+            return 0
         with self._lock:
             is_there = block.name not in self._refused and self._store.has(block.name)
             path = self._store.verified(block.name, block.end - block.start) if is_there else None
@@ -117,7 +119,9 @@ class BlockCache:
             missing = (
                 candidate
                 for candidate in blocks
-                if candidate.name not in self._refused and not self._store.has(candidate.name)
+                if candidate.name not in self._refused
+                and context.restorable(cached_prefix, candidate.end) == candidate.end
+                and not self._store.has(candidate.name)
             )
             block = next(missing, None)
             path = self._store.writing(block.name) if block else None

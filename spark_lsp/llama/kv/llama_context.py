@@ -4,22 +4,23 @@ Every misuse that would abort the process is checked here before the call. Belon
 """
 
 import ctypes
-import mmap
-import sys
 import time
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from spark_lsp.errors import EngineFailed, ModelUnusable
+from spark_lsp.llama.kv.abort_flag import AbortFlag
 from spark_lsp.llama.kv.block_store import Setup, model_identity
 from spark_lsp.llama.kv.cells import Cells, KvMirror, Tokens
+from spark_lsp.llama.kv.checkpoints import MAX_BYTES, Checkpoint, Checkpoints
+from spark_lsp.llama.kv.decode_batch import DecodeBatch
 from spark_lsp.llama.kv.speed import TILE_TOKENS, DecodeRates
-from spark_lsp.llama.loading.fit import BATCH_TOKENS, ContextPlan
+from spark_lsp.llama.loading.fit import ContextPlan
 from spark_lsp.llama.loading.gguf_model import GgufModel
-from spark_lsp.llama.loading.memory import CPU_UBATCH_TOKENS
+from spark_lsp.llama.loading.memory import CPU_UBATCH_TOKENS, available_bytes
 from spark_lsp.llama.loading.memory_estimate import context_params
 from spark_lsp.llama.loading.native import L, last_errors, library_version
 from spark_lsp.llama.loading.threads import ThreadBudget
@@ -35,71 +36,19 @@ WARM_UP_MS: Final = 300.0
 """How long two micro-batches may take that only make the first rates more exact: those of one tile are a quarter above
 them (``docs/internals/engine-measurements.md``)."""
 
+_CHECKPOINT_SHARE: Final = 16
+"""Checkpoints take a sixteenth of the free memory at most: half of it is the cache's, the rest is for others."""
+_PARTIAL: Final = L.LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY
 _ABORTED: Final = 2
 _NO_SLOT: Final = 1
 _INVALID: Final = -1
 
 
-class AbortFlag:
-    """A byte that stops a running decode, from any thread, without the interpreter or its lock.
+class WindowGap(NamedTuple):
+    """Positions between which a sequence cannot end."""
 
-    The library's callback is libc's ``strlen`` and its data this page: length 1 means stop.
-    """
-
-    def __init__(self) -> None:
-        libc = ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)
-        self._page = mmap.mmap(-1, mmap.PAGESIZE)
-        strlen = ctypes.cast(libc.strlen, ctypes.c_void_p).value
-        assert strlen is not None, "every C library has strlen"
-        self.callback = L.ggml_abort_callback(strlen)
-        self.address: int = ctypes.addressof(ctypes.c_char.from_buffer(self._page))
-
-    @property
-    def is_set(self) -> bool:
-        """Whether whoever runs decodes should stop for another request."""
-        return self._page[0] == 1
-
-    def set(self) -> None:
-        """Stop the decode that runs, or the next one."""
-        self._page[0] = 1
-
-    def clear(self) -> None:
-        """Let decodes run."""
-        self._page[0] = 0
-
-
-class DecodeBatch:
-    """The arrays that a decode reads, written through numpy; all rows belong to one sequence."""
-
-    def __init__(self) -> None:
-        self.tokens = np.zeros(BATCH_TOKENS, np.int32)
-        self.positions = np.zeros(BATCH_TOKENS, np.int32)
-        self.outputs = np.zeros(BATCH_TOKENS, np.int8)
-        self.sequence = np.zeros(1, np.int32)
-        self._counts = np.ones(BATCH_TOKENS, np.int32)
-        self._sequences = np.full(BATCH_TOKENS, self.sequence.ctypes.data, np.uintp)
-        self.native = L.llama_batch(
-            n_tokens=0,
-            token=_pointer(self.tokens, ctypes.c_int32),
-            embd=None,
-            pos=_pointer(self.positions, ctypes.c_int32),
-            n_seq_id=_pointer(self._counts, ctypes.c_int32),
-            seq_id=_pointer(self._sequences, ctypes.POINTER(ctypes.c_int32)),
-            logits=_pointer(self.outputs, ctypes.c_int8),
-        )
-
-    def fill(self, sequence: int, tokens: Tokens, start: int, outputs: int) -> None:
-        """Lay out tokens from a position on; the last ``outputs`` of them give logits."""
-        count = len(tokens)
-        self.sequence[0] = sequence
-        self.native.n_tokens = count
-        if count == 1:  # each step of an answer, in which every microsecond counts
-            self.tokens[0], self.positions[0], self.outputs[0] = tokens[0], start, outputs
-            return
-        self.tokens[:count] = tokens
-        self.positions[:count] = np.arange(start, start + count, dtype=np.int32)
-        self.outputs[:count] = 0
-        self.outputs[count - outputs : count] = 1
+    start: int
+    end: int
 
 
 class Context:
@@ -114,12 +63,16 @@ class Context:
             ModelUnusable: llama.cpp cannot make a context of this size.
         """
         self.abort = abort or AbortFlag()
+        self._shadows = SEQUENCES if L.llama_model_n_swa(model.handle) > 0 else 0
+        """How far behind each sequence its shadow is; 0 for models without a sliding window, which need none."""
         self.ubatch_tokens = plan.ubatch_tokens
         """How many tokens the library computes at once, and so the most that is worth giving it at once."""
         self.has_tiles = not plan.on_gpu and not plan.plain_attention
         """Whether attention is computed as the processor backend fuses it, which favours batches of a whole tile."""
         self.can_abort = not plan.on_gpu
         """Whether the flag stops a running decode; GPU backends do not look at it."""
+        self.batch_tokens = plan.ubatch_tokens if self._shadows else plan.batch_tokens
+        """Most tokens of one decode."""
         self.pays_for_all = plan.plain_attention
         """Whether a decode costs in proportion to all cells in use, not only to those of its own sequence."""
         self.prompt_tokens = plan.prompt_tokens
@@ -127,7 +80,7 @@ class Context:
         self._share = share
         self._threads = share.threads()
         params = context_params(plan)
-        params.n_seq_max = SEQUENCES
+        params.n_seq_max = SEQUENCES + self._shadows
         params.n_outputs_max = OUTPUTS
         params.n_threads = params.n_threads_batch = self._threads
         params.abort_callback = self.abort.callback
@@ -141,7 +94,10 @@ class Context:
         self._memory = L.llama_get_memory(self._context)
         self.capacity: int = L.llama_n_ctx(self._context)
         self.can_truncate = not (L.llama_model_is_recurrent(model.handle) or L.llama_model_is_hybrid(model.handle))
-        """Whether a sequence can forget its end; recurrent and hybrid models can only forget all of it."""
+        """Whether a sequence can drop its end anywhere; else, in recurrent and hybrid models, at checkpoints only."""
+        self._checkpoints = Checkpoints(SEQUENCES, min(MAX_BYTES, available_bytes() // _CHECKPOINT_SHARE))
+        self._gaps: list[tuple[WindowGap, ...]] = [()] * SEQUENCES
+        """Where sequences cannot end, because their sliding window came from disk for the end of a block only."""
         self.rates = DecodeRates()
         self.computed_s = 0.0
         """Time inside the library's decodes, of all answers together."""
@@ -212,15 +168,19 @@ class Context:
         self.computed_s += spent_s
         if code == 0:
             mirror.append(tokens)
+            self._hold(sequence, start)
             self._outputs = outputs
             self.rates.learn(count, spent_s * used, n_past)
             return "done"
         kept = self.resident(sequence) - start
-        if not 0 <= kept <= count:
+        if not self.can_truncate:  # its state is of some token within the batch
+            self._go_back(sequence, start)
+        elif not 0 <= kept <= count:
             bug("the cache lost tokens in a decode", kept=kept, count=count, code=code)
             self.clear()
         else:
             mirror.append(tokens[:kept])
+            self._hold(sequence, start)
         if code == _ABORTED:
             return "aborted"
         raise EngineFailed(_decode_failure(code))
@@ -246,38 +206,127 @@ class Context:
         return view
 
     def share(self, source: int, target: int, length: int) -> None:
-        """Make a sequence the first ``length`` tokens of another, sharing its cells; nothing is computed or copied."""
+        """Make a sequence the first ``length`` tokens of another, sharing its cells; nothing is computed.
+
+        A sequence of a recurrent or hybrid model becomes those up to the last checkpoint before.
+        """
         origin, mirror = self.mirrors[source], self.mirrors[target]
         same = min(mirror.same_as(origin), length)
-        if not self.can_truncate:  # such a state can only be had whole
-            same, length = 0, len(origin)
-        start = self.truncate(target, same)
+        if not self.can_truncate:
+            self._share_checkpoint(source, target, same, length)
+            return
+        length = self.restorable(source, length)
+        start = self.truncate(target, min(same, length))
         if start < length:
-            L.llama_memory_seq_cp(self._memory, source, target, start if self.can_truncate else -1, length)
+            self._copy(source, target, start, length)
             mirror.extend_from(origin, length)
+            gaps = (gap for gap in self._gaps[source] if start < gap.end <= length)
+            self._gaps[target] += tuple(WindowGap(max(gap.start, start), gap.end) for gap in gaps)
+
+    def _share_checkpoint(self, source: int, target: int, same: int, length: int) -> None:
+        origin, mirror = self.mirrors[source], self.mirrors[target]
+        end = self.restorable(source, length)
+        own = self.restorable(target, same)
+        if own >= end:
+            self.truncate(target, own)
+            return
+        self.truncate(target, 0)
+        self._copy(source, target, -1, end)
+        mirror.extend_from(origin, end)
+        checkpoint = self._checkpoints.latest(source, end) if end < len(origin) else None
+        self._checkpoints.share(source, target, end)
+        if checkpoint is not None and not self._restore(target, checkpoint):
+            self.truncate(target, 0)
 
     def truncate(self, sequence: int, length: int) -> int:
         """Keep the first ``length`` tokens of a sequence; return how many are left, fewer where that is impossible."""
         mirror = self.mirrors[sequence]
         if length >= len(mirror):
             return len(mirror)
-        if length and not (self.can_truncate and L.llama_memory_seq_rm(self._memory, sequence, length, -1)):
+        if length and not self.can_truncate:
+            return self._go_back(sequence, length)
+        length = self.restorable(sequence, length)
+        if length and not self._remove(sequence, length):
             self.can_truncate = False
             length = 0
         if not length:
-            L.llama_memory_seq_rm(self._memory, sequence, -1, -1)  # of a whole sequence it never fails
-        mirror.truncate(length)
+            self._remove(sequence)
+        self._forget(sequence, length)
         return length
 
+    def _forget(self, sequence: int, length: int) -> None:
+        """Note that a sequence holds its first ``length`` tokens only."""
+        self.mirrors[sequence].truncate(length)
+        self._checkpoints.truncate(sequence, length)
+        self._gaps[sequence] = tuple(gap for gap in self._gaps[sequence] if gap.end <= length)
+
+    def restorable(self, sequence: int, length: int) -> int:
+        """Return how many tokens ``truncate`` to ``length`` would leave of a sequence; changes nothing."""
+        if length >= len(self.mirrors[sequence]):
+            return length
+        if self.can_truncate:
+            return next((gap.start for gap in self._gaps[sequence] if gap.start < length < gap.end), length)
+        checkpoint = self._checkpoints.latest(sequence, length)
+        return checkpoint.position if checkpoint is not None else 0
+
+    def keep_checkpoint(self, sequence: int, *, is_passing: bool = False) -> None:
+        """Make it possible to go back to where a sequence ends now; a passing checkpoint lasts until the next one.
+
+        Costs nothing where a sequence can drop its end; else a copy of the state, some 20 MB in models of 1B weights.
+        """
+        position = len(self.mirrors[sequence])
+        if self.can_truncate or self._shadows or not position or self._checkpoints.has(sequence, position):
+            return  # beside a sliding window the state would be that of all its cells
+        size: int = L.llama_state_seq_get_size_ext(self._context, sequence, _PARTIAL)
+        state = self._checkpoints.buffer(size)
+        written: int = L.llama_state_seq_get_data_ext(
+            self._context, _pointer(state, ctypes.c_uint8), size, sequence, _PARTIAL
+        )
+        if written == size > 0:
+            self._checkpoints.add(sequence, Checkpoint(position, state), is_passing=is_passing)
+
+    def drop_unmirrored(self, sequence: int) -> None:
+        """Take back what was decoded behind a sequence past this class, as the baseline does."""
+        length = len(self.mirrors[sequence])
+        if self.can_truncate:
+            self._remove(sequence, length)
+        else:
+            self._go_back(sequence, length)
+
+    def _go_back(self, sequence: int, length: int) -> int:
+        """Take a sequence back to its last checkpoint behind at most ``length`` tokens; return where that is."""
+        checkpoint = self._checkpoints.latest(sequence, length)
+        if checkpoint is None or not self._restore(sequence, checkpoint):
+            self._remove(sequence)
+            self._forget(sequence, 0)
+            return 0
+        self._forget(sequence, checkpoint.position)
+        return checkpoint.position
+
+    def _restore(self, sequence: int, checkpoint: Checkpoint) -> bool:
+        """Set the recurrent state of a sequence and drop the cells behind it; whether it ends there now."""
+        size = checkpoint.state.nbytes
+        pointer = _pointer(checkpoint.state, ctypes.c_uint8)
+        read: int = L.llama_state_seq_set_data_ext(self._context, pointer, size, sequence, _PARTIAL)
+        if read != size or not self._remove(sequence, checkpoint.position):
+            return False
+        return self.resident(sequence) == checkpoint.position
+
     def save(self, sequence: int, start: int, end: int, path: Path) -> int:
-        """Write the cells of some tokens of a sequence to a file; return its bytes, 0 when it could not be written."""
+        """Write the cells of some tokens of a sequence to a file; return its bytes, 0 when it could not be written.
+
+        ``restorable`` must say that a sequence can end at ``end``.
+        """
         mirror = self.mirrors[sequence]
         assert 0 <= start < end <= len(mirror), "only what is resident can be saved"
         tokens = mirror.tokens[start:end].copy()
-        L.llama_memory_seq_cp(self._memory, sequence, SCRATCH, start, end)
-        pointer = _pointer(tokens, L.llama_token)
-        size: int = L.llama_state_seq_save_file(self._context, str(path).encode(), SCRATCH, pointer, len(tokens))
-        L.llama_memory_seq_rm(self._memory, SCRATCH, -1, -1)
+        checkpoint = None if self.can_truncate or end == len(mirror) else self._checkpoints.latest(sequence, end)
+        self._copy(sequence, SCRATCH, start, end)
+        size = 0
+        if checkpoint is None or self._restore(SCRATCH, checkpoint):
+            pointer = _pointer(tokens, L.llama_token)
+            size = L.llama_state_seq_save_file(self._context, str(path).encode(), SCRATCH, pointer, len(tokens))
+        self._remove(SCRATCH)
         return size
 
     def load(self, sequence: int, path: Path, tokens: Tokens) -> bool:
@@ -300,9 +349,36 @@ class Context:
         if is_right:
             L.llama_memory_seq_cp(self._memory, SCRATCH, sequence, start, end)
             mirror.append(tokens)
-        L.llama_memory_seq_rm(self._memory, SCRATCH, -1, -1)
+            self._hold(sequence, start)
+            if self._shadows:
+                self._gaps[sequence] += (WindowGap(start, end),)
+            self.keep_checkpoint(sequence)
+        self._remove(SCRATCH)
         self._outputs = 0
         return is_right
+
+    def _copy(self, source: int, target: int, start: int, end: int) -> None:
+        """Give a sequence the cells of another one from ``start`` on, -1 for all of them up to ``end``."""
+        L.llama_memory_seq_cp(self._memory, source, target, start, end)
+        if self._shadows:
+            L.llama_memory_seq_cp(self._memory, source, target + self._shadows, start, end)
+
+    def _remove(self, sequence: int, start: int = -1) -> bool:
+        """Take a sequence's cells from ``start`` on, or all of them, which never fails; whether that is possible."""
+        if self._shadows:
+            L.llama_memory_seq_rm(self._memory, sequence + self._shadows, start, -1)
+        is_removed: bool = L.llama_memory_seq_rm(self._memory, sequence, start, -1)
+        return is_removed
+
+    def _hold(self, sequence: int, start: int) -> None:
+        """Keep the new cells of a sequence in its shadow too.
+
+        llama.cpp writes over a cell that one sequence alone uses and whose token its sliding window has left, although
+        the sequence may be truncated to where the window still had it.
+        """
+        if self._shadows:
+            end = len(self.mirrors[sequence])
+            L.llama_memory_seq_cp(self._memory, sequence, sequence + self._shadows, start, end)
 
     def resident(self, sequence: int) -> int:
         """Return how many tokens llama.cpp says that a sequence holds."""
@@ -312,8 +388,8 @@ class Context:
     def clear(self) -> None:
         """Forget everything."""
         L.llama_memory_clear(self._memory, True)
-        for mirror in self.mirrors:
-            mirror.truncate(0)
+        for sequence in range(SEQUENCES):
+            self._forget(sequence, 0)
         self._outputs = 0
 
     def warm_up(self) -> None:
@@ -324,7 +400,8 @@ class Context:
         """
         self._compute_zeros(TILE_TOKENS, 1)
         if self.rates.prefill_cost.base_ms * 2 * CPU_UBATCH_TOKENS <= WARM_UP_MS:
-            self._compute_zeros(CPU_UBATCH_TOKENS, CPU_UBATCH_TOKENS, 1)
+            count = min(CPU_UBATCH_TOKENS, self.batch_tokens)
+            self._compute_zeros(count, count, 1)
         self.clear()
 
     def _compute_zeros(self, *counts: int) -> None:
@@ -345,8 +422,10 @@ class Context:
 
     def _guard(self, tokens: Tokens, outputs: int) -> None:
         count = len(tokens)
-        if not 0 < count <= BATCH_TOKENS:
-            raise EngineFailed(f"A batch of {count} tokens was refused; between 1 and {BATCH_TOKENS} are possible.")
+        if not 0 < count <= self.batch_tokens:
+            raise EngineFailed(
+                f"A batch of {count} tokens was refused; between 1 and {self.batch_tokens} are possible."
+            )
         if not 0 <= outputs <= min(count, OUTPUTS):
             raise EngineFailed(f"A batch with {outputs} rows of logits was refused; at most {OUTPUTS} are possible.")
         if count > self.cells.free:

@@ -171,7 +171,7 @@ class SlotPool:
             return
         free = [slot for slot in PREFIX_SLOTS if slot not in self._holders]  # who reads one counts on what it holds
         grown = [slot for slot in free if common[slot] == len(self.context.mirrors[slot])]
-        if grown and self.context.can_truncate:
+        if grown:
             target = max(grown, key=lambda slot: common[slot])
             self.context.share(request_slot, target, run.stable_tokens)
             self._touch(target)
@@ -234,8 +234,7 @@ class SlotPool:
         if donor == target:
             self.context.truncate(target, length)
             return donor
-        if not self.context.can_truncate and (length < len(self.context.mirrors[donor]) or donor not in PREFIX_SLOTS):
-            length = 0
+        length = self.context.restorable(donor, length)
         if length:
             self.context.share(donor, target, length)
         else:
@@ -243,7 +242,9 @@ class SlotPool:
         return donor if length else target
 
     def _common(self, run: TokenRun) -> dict[int, int]:
-        return {slot: self.context.mirrors[slot].common(run) for slot in self._last_use}
+        """Return how many tokens of a run each slot can begin with."""
+        mirrors = self.context.mirrors
+        return {slot: self.context.restorable(slot, mirrors[slot].common(run)) for slot in self._last_use}
 
     def _staleness(self, sequence: int) -> tuple[bool, int]:
         return len(self.context.mirrors[sequence]) > 0, self._last_use[sequence]

@@ -6,6 +6,7 @@ A file is probed in a process of its own, because a damaged one can abort the pr
 from typing import Any
 
 from spark_lsp.engine.base import ModelInfo
+from spark_lsp.llama.loading.cache_shape import kv_values_per_token
 from spark_lsp.llama.loading.gguf_model import KV_BYTES, GgufModel
 
 _NO_FAMILY = "The model has no known fill-in-the-middle tokens; it cannot complete code."
@@ -42,7 +43,7 @@ def describe(model: GgufModel, context_tokens: int, notes: tuple[str, ...]) -> M
         size_bytes=model.size_bytes,
         fingerprint=model.fingerprint(),
         layers=model.number("block_count", 0),
-        kv_bytes_per_token=model.kv_values_per_token() * KV_BYTES["f16"],
+        kv_bytes_per_token=kv_values_per_token(model) * KV_BYTES["f16"],
         notes=notes,
         **_chat(model),
     )

@@ -116,8 +116,10 @@ class GgufHeader:
 
 
 @lru_cache(maxsize=8)
-def check_header(path: Path, size_bytes: int, _modified_ns: int) -> None:
-    """Hold a file's header against the file; kept for a file of the same size and time.
+def check_header(path: Path, size_bytes: int, _modified_ns: int) -> Mapping[str, tuple[int, ...]]:
+    """Hold a file's header against the file and return its short lists of whole numbers, by key.
+
+    llama.cpp's interface gives no lists. The answer is kept for a file of the same size and time.
 
     Raises:
         HeaderError: what does not fit.
@@ -127,6 +129,8 @@ def check_header(path: Path, size_bytes: int, _modified_ns: int) -> None:
         header = read_header(stream, size_bytes)
     _check_tensors(header, size_bytes)
     _check_figures(header)
+    lists = {key: value for key, value in header.values.items() if isinstance(value, tuple)}
+    return {key: value for key, value in lists.items() if len(value) <= MAX_LAYERS}
 
 
 def read_header(stream: BinaryIO, size_bytes: int) -> GgufHeader:

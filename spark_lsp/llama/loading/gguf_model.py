@@ -8,6 +8,7 @@ import hashlib
 import re
 from bisect import bisect_left
 from collections import OrderedDict
+from collections.abc import Mapping
 from glob import escape as glob_escape
 from pathlib import Path
 from threading import Lock
@@ -29,8 +30,8 @@ _TOKEN_NULL: Final = -1
 _BOOL_TAG: Final = 2  # LLAMA_KV_OVERRIDE_TYPE_BOOL
 
 
-def check_file(path: str) -> None:
-    """Refuse what cannot be a model before the native library sees it.
+def check_file(path: str) -> Mapping[str, tuple[int, ...]]:
+    """Refuse what cannot be a model before the native library sees it; return the header's lists of whole numbers.
 
     Raises:
         ModelMissing: nothing is there.
@@ -51,10 +52,11 @@ def check_file(path: str) -> None:
         raise ModelUnusable(f"The model file {path} is empty.", fix="Download it again.")
     if head != MAGIC:
         raise ModelUnusable(f"The model file {path} is not a GGUF file (it does not begin with GGUF).", fix=pick)
+    lists: dict[str, tuple[int, ...]] = {}
     for part in (file, *split_parts(file)):
         try:
             status = part.stat()
-            check_header(part, status.st_size, status.st_mtime_ns)
+            lists |= check_header(part, status.st_size, status.st_mtime_ns)
         except OSError as error:
             raise ModelUnusable(f"The model file {part} cannot be read: {error.strerror}.", fix=pick) from error
         except HeaderError as error:
@@ -62,6 +64,7 @@ def check_file(path: str) -> None:
                 f"The model file {part} cannot be loaded, it is damaged or of an unknown kind: {error}.",
                 fix="Download it again, or choose another model.",
             ) from error
+    return lists
 
 
 def split_parts(file: Path) -> list[Path]:
@@ -230,7 +233,7 @@ class GgufModel:
         Raises:
             ModelMissing, ModelUnusable: the file is not there, or llama.cpp cannot load it.
         """
-        check_file(path)
+        self._lists = check_file(path)
         quiet()
         last_errors()
         self.path = path
@@ -276,9 +279,13 @@ class GgufModel:
 
     def number(self, key: str, default: int) -> int:
         """Return a metadata number of this architecture, such as ``block_count``; of a list its largest."""
-        words = self.text(f"{self.architecture}.{key}").strip("[] ").split(",")
-        numbers = [int(word) for word in words if word.strip().isdecimal()]
-        return max(numbers, default=default)
+        return max(self.numbers(key), default=default)
+
+    def numbers(self, key: str) -> list[int]:
+        """Return a metadata list of this architecture, such as the heads of each layer; of a number a list of it."""
+        name = f"{self.architecture}.{key}"
+        text = self.text(name).strip()
+        return [int(text)] if text.isdecimal() else list(self._lists.get(name, ()))
 
     @property
     def architecture(self) -> str:
@@ -317,16 +324,6 @@ class GgufModel:
             return order
         family = self.family()
         return family.order if family is not None else "psm"
-
-    def kv_values_per_token(self) -> int:
-        """Return how many numbers the cache keeps for a token, keys and values of all layers."""
-        layers = self.number("block_count", 0)
-        heads = self.number("attention.head_count", 1)
-        kv_heads = self.number("attention.head_count_kv", heads)
-        head = self.number("embedding_length", 0) // max(heads, 1)
-        key = self.number("attention.key_length", head)
-        value = self.number("attention.value_length", key)
-        return layers * kv_heads * (key + value)
 
     def fingerprint(self) -> str:
         """Return a name for tokenizer and weights: the file's head, size and time."""

@@ -18,6 +18,7 @@ import msgspec
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import ModelUnusable
 from spark_lsp.llama.loading.build import SLOW_KERNELS, Device, offload_devices
+from spark_lsp.llama.loading.cache_shape import kv_values_per_token, state_bytes
 from spark_lsp.llama.loading.devices import list_devices
 from spark_lsp.llama.loading.fit import ContextPlan, FallbackStep, fallback_steps, known_good_step, plan_of
 from spark_lsp.llama.loading.gguf_model import GgufModel, check_file
@@ -110,13 +111,14 @@ def shape_of(model: GgufModel) -> ModelShape:
     return ModelShape(
         weights_bytes=_weights_bytes(model),
         layers=model.number("block_count", 0),
-        kv_values_per_token=model.kv_values_per_token(),
+        kv_values_per_token=kv_values_per_token(model),
         head_values=model.number("attention.key_length", model.number("embedding_length", 0) // heads),
         vocabulary_size=model.vocabulary.size,
         trained_tokens=model.trained_context_tokens,
         architecture=model.architecture,
         is_scaled=_is_scaled(model),
         heads=model.number("attention.head_count", 0),
+        state_bytes=state_bytes(model),
     )
 
 

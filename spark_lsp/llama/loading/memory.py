@@ -40,6 +40,8 @@ CELL_STEP: Final = 256
 OUTPUT_ROWS: Final = 64
 """Most rows of logits that room is kept for."""
 
+_STATES: Final = 18
+"""Recurrent states that memory is planned for: ten sequences' and the fewest checkpoints that are kept (``kv``)."""
 _SYSTEM_RESERVE_BYTES: Final = 256 * 1024**2  # left to the editor and everything else
 _WORK_BYTES: Final = 32 * 1024**2  # compute buffers at our batch sizes (measured 19-40 MiB at 152k tokens)
 _MASK_BYTES: Final = 2  # for each cell and row of a micro-batch (measured: 16 MiB at 131,072 x 64)
@@ -68,6 +70,8 @@ class ModelShape:
     """Whether the model's own metadata already stretches its positions."""
     heads: int = 0
     """Of queries; 0 where the model does not say."""
+    state_bytes: int = 0
+    """Recurrent state of one sequence; 0 for a model of attention layers only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,8 @@ def needs(shape: ModelShape, free: FreeMemory, gpu_layers: int, kv_type: CacheTy
     work = Need(fixed, _MASK_BYTES * (GPU_UBATCH_TOKENS if gpu_layers else CPU_UBATCH_TOKENS))
     gpu_work = Need(free.gpu_work_bytes, 0) if free.gpu_work_bytes else work
     gpu = Need(shape.weights_bytes * share, kv * share).plus(gpu_work) if gpu_layers else Need(0, 0)
-    return gpu, Need(shape.weights_bytes * (1 - share), kv * (1 - share)).plus(work)
+    states = shape.state_bytes * _STATES  # the sequences' are beside the layers, checkpoints in the machine's memory
+    return gpu, Need(shape.weights_bytes * (1 - share) + states, kv * (1 - share)).plus(work)
 
 
 def scores_bytes(shape: ModelShape, cells: int) -> int:
