@@ -43,7 +43,7 @@ You can set a key in four places; the first place of this list that has it wins.
 
 1. The editor's settings: `"spark.completion.maxLines": 4` in VS Code, `settings = { completion = { maxLines = 4 } }` in the Neovim plugin.
 2. `initializationOptions` of the language client, nested in the same way, with or without the outer `spark`.
-3. `.spark-lsp.toml` in the workspace folder: `completion.maxLines = 4`.
+3. `.spark-lsp.toml` in the workspace folder: `completion.maxLines = 4`; with several folders in one window, each has its own.
 4. The environment: `SPARK_LSP_COMPLETION_MAX_LINES=4`; separate the items of a list by commas.
 
 An unknown key is ignored, and an invalid value is replaced by the default; one message names the key, the value and what is allowed.

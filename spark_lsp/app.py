@@ -4,7 +4,7 @@ Builds a workspace from settings. Never starts anything and never reads the work
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,23 +63,34 @@ def open_engine(settings: Settings, root: Path | None = None, *, named_tokens: i
     """
     if settings.backend.urls:
         return _remote_engine(settings, root)
+    return LocalEngine(_launch(settings, named_tokens))
+
+
+def engine_key(settings: Settings, root: Path | None) -> str:
+    """Name the process that serves the settings' model: workspaces with the same name share it.
+
+    Raises:
+        ModelMissing: the model's file is not there.
+    """
+    return f"remote {root}" if settings.backend.urls else repr(_launch(settings))
+
+
+def _launch(settings: Settings, named_tokens: int = 0) -> EngineLaunch:
     engine = settings.engine
     path = model_path(settings)
     usual = usual_context_tokens(path, settings)
     needed = named_tokens + REPLY_TOKENS if named_tokens else 0
-    return LocalEngine(
-        EngineLaunch(
-            model_path=str(path),
-            context_tokens=max(usual, needed),
-            is_named_size=needed > usual,
-            threads=0 if engine.threads == "auto" else engine.threads,
-            gpu_layers=-1 if engine.gpu_layers == "auto" else engine.gpu_layers,
-            kv_type=engine.kv_type,
-            idle_minutes=engine.idle_minutes,
-            memory_limit_bytes=engine.memory_limit_bytes,
-            cache_folder=str(kv_cache_folder()) if engine.cache_bytes else "",
-            cache_bytes=engine.cache_bytes,
-        )
+    return EngineLaunch(
+        model_path=str(path),
+        context_tokens=max(usual, needed),
+        is_named_size=needed > usual,
+        threads=0 if engine.threads == "auto" else engine.threads,
+        gpu_layers=-1 if engine.gpu_layers == "auto" else engine.gpu_layers,
+        kv_type=engine.kv_type,
+        idle_minutes=engine.idle_minutes,
+        memory_limit_bytes=engine.memory_limit_bytes,
+        cache_folder=str(kv_cache_folder()) if engine.cache_bytes else "",
+        cache_bytes=engine.cache_bytes,
     )
 
 
@@ -147,6 +158,7 @@ def open_workspace(
     log: TraceLog | None = None,
     engine: Engine | None = None,
     record: Path | None = None,
+    numbers: Iterator[int] | None = None,
 ) -> Workspace:
     """Build the workspace at a root; a root of None is a window without a folder.
 
@@ -168,7 +180,7 @@ def open_workspace(
     context = _context(engine, index, recent, root, settings, path, typing)
     prompts = TypingPrompts(context)
     is_withheld = _withheld(root, settings)
-    completer = _completer(engine, prompts, index, root, settings, previous, log, record, is_withheld)
+    completer = _completer(engine, prompts, index, root, settings, previous, log, record, is_withheld, numbers)
     chat = open_chat_engine(settings, root)
     actions = ActionRunner(
         CATALOG, engine, context, settings.actions, log.add, is_withheld=is_withheld, chat_engine=chat
@@ -189,6 +201,7 @@ def open_workspace(
         model_path=path,
         model_reason=model_reason(settings),
         chat_engine=chat,
+        engine_key=engine_key(settings, root),
     )
 
 
@@ -226,6 +239,7 @@ def _completer(
     log: TraceLog,
     record: Path | None,
     is_withheld: Callable[[Snapshot], bool],
+    numbers: Iterator[int] | None,
 ) -> Completer:
     """Return the completer; it counts on where the previous one stopped, and stays paused where that one was."""
     feedback = previous.completer.feedback if previous else Feedback()
@@ -244,6 +258,7 @@ def _completer(
         is_paused=previous is not None and previous.completer.is_paused,
         record=recorder(record) if record else None,
         open_texts=open_texts,
+        numbers=numbers,
     )
 
 

@@ -5,7 +5,7 @@ Starts and stops their background work. Never decides anything about completions
 
 import asyncio
 import contextlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -49,6 +49,8 @@ class Workspace:
     """Why this model serves where the settings name none; empty where they do."""
     chat_engine: Engine | None = None
     """The engine of the chat model; None where ``engine`` serves both."""
+    engine_key: str = ""
+    """Names the engine's process: workspaces with the same key share it."""
     _warming: asyncio.Task[None] | None = None
     _showing: asyncio.Task[None] | None = None
     _stop_indexing: Event = field(default_factory=Event)
@@ -109,6 +111,11 @@ class Workspace:
 
         return tell
 
+    def stop_warming(self) -> None:
+        """Stop the prefill of the cached prefix; what is prefilled stays, and the next rebuild goes on."""
+        if self._warming:
+            self._warming.cancel()
+
     def stop_indexing(self) -> None:
         """Let a running refresh of the index end at its next file."""
         self._stop_indexing.set()
@@ -140,9 +147,17 @@ class Workspace:
         self.stop_indexing()
         if self._reading_history:
             self._reading_history.cancel()
+        self.completer.writer.close()
         await self.stop_generating()
         await self.engine.close()
         await self.leave_chat_engine()
+
+    async def unload(self) -> None:
+        """Give the memory of the models back; what was prefilled is gone with them."""
+        await self.engine.unload()
+        if self.chat_engine is not None:
+            await self.chat_engine.unload()
+        self.context.engine_lost()
 
     async def leave_chat_engine(self) -> None:
         """Leave the chat model's engine, where there is one; the next action that needs it finds it again."""
@@ -154,7 +169,13 @@ class OpenWorkspace(Protocol):
     """How ``app`` builds a workspace. ``previous`` lends its index where root and files are the same."""
 
     def __call__(
-        self, root: Path | None, settings: Settings, previous: Workspace | None = None, *, log: TraceLog | None = None
+        self,
+        root: Path | None,
+        settings: Settings,
+        previous: Workspace | None = None,
+        *,
+        log: TraceLog | None = None,
+        numbers: Iterator[int] | None = None,
     ) -> Workspace:
-        """Build a workspace; nothing is started or read yet."""
+        """Build a workspace; nothing is started or read yet. ``numbers`` are those of the window's suggestions."""
         ...

@@ -74,6 +74,7 @@ class Editor:
         self._changed = asyncio.Event()
         listen(client, "spark/status", self._on_status)
         listen(client, types.CLIENT_REGISTER_CAPABILITY, _agree)
+        listen(client, types.CLIENT_UNREGISTER_CAPABILITY, _agree)
         listen(client, types.WORKSPACE_APPLY_EDIT, self._on_edit)
         listen(client, types.WINDOW_SHOW_MESSAGE, self._on_message)
         listen(client, types.PROGRESS, self._on_progress)

@@ -6,9 +6,7 @@ Every answer carries a reason code. Never raises for what a user can meet: engin
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
-from functools import partial
-from itertools import count
+from dataclasses import dataclass, replace
 
 from spark_lsp.completion.answer import CompletionAnswer, Suggestion
 from spark_lsp.completion.cursor_context import CursorContext
@@ -50,7 +48,7 @@ class Answering:
     writer: Writer
     prompts: Prompts
     generations: Generations
-    numbers: Iterator[int] = field(default_factory=partial(count, 1))
+    numbers: Iterator[int]
     """The numbers of the next suggestions."""
 
     async def answers(self, request: Request) -> AsyncGenerator[CompletionAnswer]:

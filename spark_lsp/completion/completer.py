@@ -5,9 +5,10 @@ Records every answer; ``answering`` makes it.
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
+from itertools import count
 
 from spark_lsp.completion.answer import CompletionAnswer, Suggestion
 from spark_lsp.completion.answering import Answering, Request
@@ -44,8 +45,8 @@ class Completer:
 
     ``log`` receives the trace record of every finished request; ``is_known_name`` tells whether the workspace has a
     name; ``is_excluded`` whether the user's globs switch a document off; ``is_withheld`` whether a document must not
-    reach the engine; ``record``, where set, receives every request
-    that the model answered.
+    reach the engine; ``record``, where set, receives every request that the model answered; ``numbers`` names the
+    suggestions.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Completer:
         record: Callable[[Recording], str] | None = None,
         read_ms: float = READ_MS,
         open_texts: OpenTexts | None = None,
+        numbers: Iterator[int] | None = None,
     ) -> None:
         self._settings = settings
         self._log = log
@@ -86,6 +88,7 @@ class Completer:
             self.writer,
             context,
             self.generations,
+            numbers or count(1),
         )
 
     @property

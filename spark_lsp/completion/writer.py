@@ -65,6 +65,11 @@ class Writer:
         self._reuse = reuse
         self.latency_ms = RunningMean(FIRST_LATENCY_GUESS_MS)
         self._record = record
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Ask the engine for nothing any more: the workspace is left, and whoever still waits is told so."""
+        self._is_closed = True
 
     @property
     def is_recording(self) -> bool:
@@ -100,6 +105,9 @@ class Writer:
 
     async def _generate(self, generation: SharedGeneration) -> None:
         """Generate to the end, which comes with a reason whatever happens; keep the result."""
+        if self._is_closed:
+            generation.end(Reason.SUPERSEDED)
+            return
         try:
             await self._start_model()
             terms = generation.terms  # they were made when nobody knew which model it is

@@ -1,12 +1,14 @@
-"""The next edit of a window: the journal, the chain of edits that still follow, and what the user did with them.
+"""The next edits in a folder: the journal, the chain of edits that still follow, and what the user did with them.
 
 Belongs to the server's event loop; computing runs in a thread. The time is passed in.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
+from itertools import count, islice
 from typing import Final
 
 from spark_lsp.edits.chain import Chain, lines_between
@@ -32,7 +34,7 @@ class OfferedEdit:
 
 @dataclass(slots=True)
 class NextEditCounts:
-    """What became of the next edits of this window."""
+    """What became of the next edits of a folder."""
 
     offered: int = 0
     shown: int = 0
@@ -42,13 +44,13 @@ class NextEditCounts:
 
 @dataclass(slots=True)
 class NextEdits:
-    """One window's next edits."""
+    """The next edits of one folder; ``numbers`` are those of the window's offers."""
 
     journal: Journal = field(default_factory=Journal)
     counts: NextEditCounts = field(default_factory=NextEditCounts)
+    numbers: Iterator[int] = field(default_factory=partial(count, 1))
     _chain: Chain = Chain()
     _offers: dict[int, OfferedEdit] = field(default_factory=dict)
-    _last_id: int = 0
     _rejected: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_OFFERED))
     _quiet: dict[tuple[str, int], float] = field(default_factory=dict)
     _is_fresh: bool = False
@@ -106,10 +108,9 @@ class NextEdits:
         for edit in steps[:MAX_TRIED]:
             name = gate(edit, self._shown(situation, edit, now_s))
             if not name:
-                self._last_id += 1
                 is_own = edit.path == situation.path
                 distance = lines_between(edit.text, offset, edit.span.start) if is_own else 0
-                offer = OfferedEdit(self._last_id, edit, len(steps) - 1, distance)
+                offer = OfferedEdit(next(self.numbers), edit, len(steps) - 1, distance)
                 self._offers[offer.id] = offer
                 while len(self._offers) > MAX_OFFERED:
                     del self._offers[next(iter(self._offers))]

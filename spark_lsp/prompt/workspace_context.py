@@ -306,6 +306,11 @@ class WorkspaceContext:
         while not self._is_all_shown():  # noqa: ASYNC110 - nothing happens when no key has come for a while
             await asyncio.sleep(self._look_again_s)
 
+    def check_prefilled(self) -> None:
+        """Count on nothing in the engine until the next ``warm``: another prefix may have taken its place."""
+        self._prefix.forget()
+        self._shown = _LastSnippets()
+
     def engine_lost(self) -> None:
         """Forget what was prefilled: a new engine holds nothing."""
         self.engines_lost += 1

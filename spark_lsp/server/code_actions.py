@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
@@ -96,11 +97,12 @@ async def code_actions(session: Session, params: types.CodeActionParams) -> list
 def _list_request(session: Session, params: types.CodeActionParams) -> ListRequest | None:
     uri = params.text_document.uri
     document = session.documents.snapshot(uri)
-    if document is None or session.workspace is None:
+    workspace = session.folders.of(document).workspace if document else None
+    if document is None or workspace is None:
         return None
     snapshot = session.documents.whole(document)
     return ListRequest(
-        runner=session.workspace.actions,
+        runner=workspace.actions,
         document=document,
         snapshot=snapshot,
         span=span_of(snapshot, uri, params.range, session.encoding),
@@ -143,13 +145,14 @@ async def resolve(session: Session, action: types.CodeAction) -> types.CodeActio
 async def propose(session: Session, data: dict[str, Any]) -> types.WorkspaceEdit | None:
     """Return the edit for an action's data, or None after a plain message why there is none."""
     document = session.documents.snapshot(str(data.get("uri", "")))
-    if document is None or session.workspace is None:
+    workspace = session.folders.of(document).workspace if document else None
+    if document is None or workspace is None:
         return None
     if document.version != data.get("version"):
         session.client.answer("Spark: the document has changed since the action was offered; please choose it again.")
         return None
     snapshot = session.documents.whole(document)
-    workspace, earlier, start = session.workspace, session.baselines.of(snapshot.uri), _start_of(snapshot, document)
+    earlier, start = session.baselines.of(snapshot.uri), _start_of(snapshot, document)
     diagnostic = _diagnostic_of(data.get("diagnostic"), start)
     span, instruction = _span_in(data, start), str(data.get("instruction", ""))
     snapshot = await asyncio.to_thread(_analysed, snapshot, document.uri)
@@ -160,14 +163,15 @@ async def propose(session: Session, data: dict[str, Any]) -> types.WorkspaceEdit
 async def rewrite(session: Session, uri: str, place: types.Range, instruction: str) -> types.WorkspaceEdit | None:
     """Return the edit that an instruction makes of a range, or None after a plain message why there is none."""
     document = session.documents.snapshot(uri)
-    if document is None or session.workspace is None:
+    workspace = session.folders.of(document).workspace if document else None
+    if document is None or workspace is None:
         session.client.answer("Spark: the document is not open, so it cannot be rewritten.")
         return None
     if not instruction.strip():
         session.client.answer("Spark: there is no instruction; say in a few words what to change.")
         return None
     snapshot = session.documents.whole(document)
-    workspace, span = session.workspace, span_of(snapshot, uri, place, session.encoding)
+    span = span_of(snapshot, uri, place, session.encoding)
     target = await asyncio.to_thread(Target.of, snapshot, span, (), instruction)
     return await _proposed(session, workspace, target, {"id": "rewrite", "title": f"Rewrite: {instruction}"})
 
@@ -194,7 +198,7 @@ async def _proposed(
     if proposal.files and not _can_change_files(session, makes=any(file.text is None for file in proposal.files)):
         session.client.answer("Spark: this edit is in another file, and the editor cannot take such edits.")
         return None
-    if any(session.documents.file(session.folder.root, file.path, file.text) is None for file in proposal.files):
+    if any(session.documents.file(workspace.root, file.path, file.text) is None for file in proposal.files):
         session.client.answer("Spark: another document has changed meanwhile; nothing was edited.")
         return None
     if isinstance(snapshot, NotebookText) and snapshot.cell_edits(proposal.edits) is None:
@@ -203,21 +207,23 @@ async def _proposed(
         )
         return None
     if proposal.id == UpdateReferences.id:
-        session.baselines.applied(snapshot, _texts_after(session, snapshot, proposal))
-    return workspace_edit(session, snapshot, proposal, str(data.get("title", "")))
+        session.baselines.applied(snapshot, _texts_after(session, workspace.root, snapshot, proposal))
+    return workspace_edit(session, workspace.root, snapshot, proposal, str(data.get("title", "")))
 
 
-def _texts_after(session: Session, snapshot: Snapshot, proposal: Proposal) -> dict[str, str]:
+def _texts_after(session: Session, root: Path | None, snapshot: Snapshot, proposal: Proposal) -> dict[str, str]:
     """Return the documents that a proposal changes as they are after it, by their URIs."""
     after = {snapshot.uri: apply_edits(snapshot.text, proposal.edits)} if proposal.edits else {}
     for file in proposal.files:
-        there = session.documents.file(session.folder.root, file.path, file.text)
+        there = session.documents.file(root, file.path, file.text)
         if there is not None:
             after[there[0].uri] = apply_edits(there[0].text, file.edits)
     return after
 
 
-def workspace_edit(session: Session, snapshot: Snapshot, proposal: Proposal, title: str) -> types.WorkspaceEdit:
+def workspace_edit(
+    session: Session, root: Path | None, snapshot: Snapshot, proposal: Proposal, title: str
+) -> types.WorkspaceEdit:
     """Return a proposal as the client takes it: versioned and annotated where it can."""
     workspace = session.client.capabilities.workspace
     can = workspace.workspace_edit if workspace else None
@@ -230,7 +236,7 @@ def workspace_edit(session: Session, snapshot: Snapshot, proposal: Proposal, tit
     ]
     creates: list[types.CreateFile] = []
     for file in proposal.files:
-        there = session.documents.file(session.folder.root, file.path, file.text)
+        there = session.documents.file(root, file.path, file.text)
         if there is None:
             continue
         saved, version = there

@@ -33,9 +33,10 @@ def _handler(session: Session, command: Command) -> Callable[..., Awaitable[Any]
 
 async def accept_completion(session: Session, arguments: list[Any]) -> None:
     """Count an accepted suggestion, and import the names that it needs."""
-    accepted = session.workspace.completer.accepted(_id(arguments[0])) if session.workspace and arguments else None
-    if accepted is not None:
-        session.tasks.spawn(add_imports(session, accepted), "imports of a suggestion")
+    for workspace in session.folders.workspaces() if arguments else ():
+        accepted = workspace.completer.accepted(_id(arguments[0]))
+        if accepted is not None:
+            session.tasks.spawn(add_imports(session, accepted), "imports of a suggestion")
 
 
 async def apply_action(session: Session, arguments: list[Any]) -> bool:
@@ -65,50 +66,45 @@ async def _applied(session: Session, edit: types.WorkspaceEdit | None) -> bool:
 
 async def pause(session: Session, _arguments: list[Any]) -> None:
     """Stop completing: no request reaches the engine until ``spark.resume``, and it may give its memory back."""
-    session.next_edits.forget()
-    served = session.folder.served
-    if served:
-        served.workspace.completer.pause()
-        await served.workspace.stop_generating()
-        session.tasks.spawn(served.engine.leave(), "leave the engine")
+    await session.folders.pause()
     session.tell_status()
 
 
 async def resume(session: Session, _arguments: list[Any]) -> None:
     """Complete again."""
-    if session.folder.served:
-        session.folder.served.workspace.completer.resume()
-        session.folder.served.engine.lost()
+    session.folders.resume()
     session.tell_status()
 
 
 async def restart_engine(session: Session, _arguments: list[Any]) -> None:
-    """Leave the engine and start it again."""
-    if session.folder.served:
-        await session.folder.served.engine.restart()
+    """End the engine and start it again, once where folders share it."""
+    for served, *others in session.folders.by_engine():
+        for sharing in others:
+            await sharing.engine.reconnect()
+        await served.engine.restart()
 
 
 async def unload_model(session: Session, _arguments: list[Any]) -> dict[str, int]:
     """Give the model's memory back; the next completion loads it again. Returns the engine's bytes before and after."""
-    workspace = session.workspace
-    if workspace is None:
-        return {"ramBytesBefore": 0, "ramBytesAfter": 0}
-    engine = workspace.engine
-    before = await engine.status()
-    await workspace.stop_generating()  # what goes on in the background would load it again
-    await engine.unload()
-    if workspace.chat_engine is not None:
-        await workspace.chat_engine.unload()
-    workspace.context.engine_lost()
-    after = await engine.status()
+    before_bytes = after_bytes = 0
+    for sharing in session.folders.by_engine():
+        workspaces = [served.workspace for served in sharing]
+        for workspace in workspaces:
+            await workspace.stop_generating()  # what goes on in the background would load it again
+        engine = workspaces[0].engine
+        before_bytes += (await engine.status()).ram_bytes
+        for workspace in workspaces:
+            await workspace.unload()
+        after_bytes += (await engine.status()).ram_bytes
     session.tell_status()
-    return {"ramBytesBefore": before.ram_bytes, "ramBytesAfter": after.ram_bytes}
+    return {"ramBytesBefore": before_bytes, "ramBytesAfter": after_bytes}
 
 
 async def reindex(session: Session, _arguments: list[Any]) -> None:
-    """Read the workspace again."""
-    if session.folder.served:
-        await session.folder.served.index.refresh()
+    """Read every folder again."""
+    for folder in session.folders.all():
+        if folder.served:
+            await folder.served.index.refresh()
 
 
 COMMANDS: dict[str, Command] = {

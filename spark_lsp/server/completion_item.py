@@ -27,7 +27,7 @@ async def completion(session: Session, params: types.CompletionParams) -> types.
     """Offer the text over the word before the cursor, if the settings want that."""
     none = types.CompletionList(is_incomplete=True, items=[])
     cursor = session.cursor_at(params.text_document.uri, params.position)
-    if cursor is None or not session.folder.settings.completion.as_completion_item:
+    if cursor is None or not session.folders.of(cursor.document).settings.completion.as_completion_item:
         return none
     answer = await complete(session, params.text_document.uri, cursor, manual=False)
     if answer is None or answer.suggestion is None:

@@ -20,6 +20,7 @@ from spark_lsp.server.convert import position_in, to_offset, to_range, uri_in
 from spark_lsp.server.guard import as_dict, guarded
 from spark_lsp.server.quick_fixes import fixes_in
 from spark_lsp.server.session import Session
+from spark_lsp.server.workspace_folder import WorkspaceFolder
 from spark_lsp.text.language import language_of_id, language_of_path
 from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.trace import Trace
@@ -46,6 +47,7 @@ class InlineEditRequest:
     """
 
     snapshot: Snapshot
+    folder: WorkspaceFolder
     path: str
     offset: int
     is_stale: bool
@@ -98,13 +100,15 @@ def inline_edit_request(
     if snapshot is None:
         return None
     baseline = session.baselines.of(snapshot.uri)
+    folder = session.folders.of(snapshot)
     return InlineEditRequest(
         snapshot,
-        _path(session, snapshot),
+        folder,
+        _path(folder, snapshot),
         to_offset(snapshot.text, snapshot.lines, position, session.encoding),
         is_stale=version not in {None, snapshot.version},
-        open_texts={_path(session, document): document.text for document in session.documents.all()},
-        texts_before=session.next_edits.texts_before(snapshot.uri, snapshot.text),
+        open_texts={_path(folder, document): document.text for document in session.documents.all()},
+        texts_before=folder.next_edits.texts_before(snapshot.uri, snapshot.text),
         changed_since_ns=baseline.since_ns if baseline else 0,
         fixes=fixes_in(fixes, snapshot, session.encoding) if version == snapshot.version else (),
     )
@@ -112,75 +116,75 @@ def inline_edit_request(
 
 async def next_edit_at(session: Session, request: InlineEditRequest | None) -> PlacedEdit | str:
     """Return the edit that follows from the last ones, or the reason code why there is none."""
-    await session.folder.wait_until_open()
     if request is None:
         return Reason.gate("not_open")
-    situation = _situation(session.workspace, request)
-    refusal = _refusal(session) or (Reason.edit("stale") if request.is_stale else "")
+    folder = await session.open_folder_of(request.snapshot.uri)
+    is_stale = request.is_stale or folder is not request.folder
+    situation = _situation(folder.workspace, request)
+    refusal = _refusal(folder) or (Reason.edit("stale") if is_stale else "")
     if refusal or situation is None:
         return refusal or Reason.edit("language")
     now_s = asyncio.get_running_loop().time()
-    edit = await session.next_edits.next_edit(request.snapshot.uri, situation, request.offset, now_s)
+    edit = await folder.next_edits.next_edit(request.snapshot.uri, situation, request.offset, now_s)
     if isinstance(edit, Silence):
         return Reason.edit(edit.name)
-    session.tasks.spawn(_prepare(session), "next edits")
-    return _offered(session, request.snapshot, edit) or Reason.edit("stale")
+    session.tasks.spawn(_prepare(folder), "next edits")
+    return _offered(session, request, edit) or Reason.edit("stale")
 
 
-def _offered(session: Session, snapshot: Snapshot, offer: OfferedEdit) -> PlacedEdit | None:
+def _offered(session: Session, request: InlineEditRequest, offer: OfferedEdit) -> PlacedEdit | None:
     """Return an edit with the document that it is in; None where either document has changed meanwhile."""
+    snapshot = request.snapshot
     current = session.documents.snapshot(snapshot.uri)
     if current is None or current.version != snapshot.version:
         return None
-    if offer.edit.path == _path(session, snapshot):
+    if offer.edit.path == request.path:
         return PlacedEdit(offer, snapshot, snapshot.version)
-    file = session.documents.file(session.folder.root, offer.edit.path, offer.edit.text)
+    file = session.documents.file(request.folder.root, offer.edit.path, offer.edit.text)
     return PlacedEdit(offer, *file) if file is not None else None
 
 
-async def _prepare(session: Session) -> None:
+async def _prepare(folder: WorkspaceFolder) -> None:
     """Find what follows in other files while the user looks at the edit that is shown."""
-    await session.next_edits.prepare()
+    await folder.next_edits.prepare()
 
 
 def changed(session: Session, before: Snapshot, after: Snapshot) -> None:
     """Take in a change, before any await; nothing is kept of secrets, or while paused."""
-    name = after.path.name if after.path else ""
-    if _refusal(session) or is_secret_name(name):
+    folder, name = session.folders.of(after), after.path.name if after.path else ""
+    if _refusal(folder) or is_secret_name(name):
         return
     now_s = asyncio.get_running_loop().time()
-    session.next_edits.changed(after.uri, _path(session, after), before.text, after.text, now_s)
-
-
-def closed(session: Session, snapshot: Snapshot) -> None:
-    """Forget a document."""
-    session.next_edits.closed(snapshot.uri)
+    folder.next_edits.changed(after.uri, _path(folder, after), before.text, after.text, now_s)
 
 
 def did_show(session: Session, params: dict[str, Any]) -> None:
     """Count an edit as shown."""
-    session.next_edits.shown(_edit_id(as_dict(params.get("item"))))
+    for folder in session.folders.all():
+        folder.next_edits.shown(_edit_id(as_dict(params.get("item"))))
 
 
 def did_dismiss(session: Session, params: dict[str, Any]) -> None:
     """Count an edit as rejected; the change that it belongs to is not offered again."""
     now_s = asyncio.get_running_loop().time()
-    session.next_edits.dismissed(_edit_id(as_dict(params.get("item"))), now_s)
+    for folder in session.folders.all():
+        folder.next_edits.dismissed(_edit_id(as_dict(params.get("item"))), now_s)
 
 
 async def accept_next_edit(session: Session, arguments: list[Any]) -> None:
     """Count an accepted edit, which the editor has made, and prepare the next."""
     value = as_dict(arguments[0]).get("id") if arguments else None
-    if isinstance(value, int) and session.next_edits.accepted(value):
-        await session.next_edits.prepare()
+    for folder in session.folders.all():
+        if isinstance(value, int) and folder.next_edits.accepted(value):
+            await folder.next_edits.prepare()
 
 
-def _refusal(session: Session) -> str:
+def _refusal(folder: WorkspaceFolder) -> str:
     """Return why there are no next edits at all; empty where there may be some."""
-    edits = session.folder.settings.edits
+    edits = folder.settings.edits
     if not edits.enabled or edits.mode == "off":
         return Reason.DISABLED
-    return Reason.PAUSED if session.workspace and session.workspace.completer.is_paused else ""
+    return Reason.PAUSED if folder.workspace and folder.workspace.completer.is_paused else ""
 
 
 def _situation(workspace: Workspace | None, request: InlineEditRequest) -> Situation | None:
@@ -204,8 +208,8 @@ def _situation(workspace: Workspace | None, request: InlineEditRequest) -> Situa
     )
 
 
-def _path(session: Session, snapshot: Snapshot) -> str:
-    return session.folder.relative(snapshot) or snapshot.uri
+def _path(folder: WorkspaceFolder, snapshot: Snapshot) -> str:
+    return folder.relative(snapshot) or snapshot.uri
 
 
 def _as_json(session: Session, placed: PlacedEdit) -> dict[str, Any]:

@@ -21,9 +21,11 @@ def _did_focus(session: Session, params: dict[str, Any]) -> None:
     """Remember the document; where the cursor's ``position`` is sent, the model reads around it."""
     session.model_offers.look_soon()
     snapshot = session.documents.snapshot(uri_in(params))
-    if snapshot is None or session.workspace is None:
+    if snapshot is None:
         return
-    session.folder.viewed(snapshot)
-    if isinstance(params.get("position"), dict):
+    folder = session.folders.of(snapshot)
+    session.folders.use(folder)
+    folder.viewed(snapshot)
+    if folder.workspace and isinstance(params.get("position"), dict):
         offset = to_offset(snapshot.text, snapshot.lines, position_in(params), session.encoding)
-        session.workspace.cursor_prefetch.look(session.documents.cursor(snapshot, offset))
+        folder.workspace.cursor_prefetch.look(session.documents.cursor(snapshot, offset))

@@ -49,7 +49,7 @@ def did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
     snapshot = Snapshot(item.uri, path, item.version, language, item.text)
     session.put(snapshot)
     session.baselines.opened(snapshot)
-    session.folder.opened(snapshot)
+    session.folders.opened(snapshot)
     session.model_offers.look_soon()
 
 
@@ -64,15 +64,18 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
     session.baselines.changed(new)
     copilot_inline_edit.changed(session, old, new)
     span = _last_edit(session, new, list(params.content_changes))
-    session.folder.edited(new, span)
+    session.folders.edited(new, span)
     session.model_offers.typed()
-    if session.workspace:
-        session.workspace.cursor_prefetch.stop()
-    if session.workspace and span:
+    folder = session.folders.of(new)
+    session.folders.use(folder)
+    workspace = folder.workspace
+    if workspace:
+        workspace.cursor_prefetch.stop()
+    if workspace and span:
         cursors = _cursors(list(params.content_changes))
         between = span.text(new.text) in _PAIRS  # typed is the first, and the editor puts the second
         cursor = session.documents.cursor(new, span.end - between)
-        session.workspace.completer.changed(cursor, cursors=cursors)
+        workspace.completer.changed(cursor, cursors=cursors)
 
 
 def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:
@@ -80,7 +83,7 @@ def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:
     session.model_offers.look_soon()
     snapshot = session.documents.snapshot(params.text_document.uri)
     if snapshot:
-        session.folder.edited(snapshot, None)
+        session.folders.edited(snapshot, None)
 
 
 def did_close(session: Session, params: types.DidCloseTextDocumentParams) -> None:
@@ -89,11 +92,7 @@ def did_close(session: Session, params: types.DidCloseTextDocumentParams) -> Non
     session.baselines.closed(params.text_document.uri)
     if snapshot is None:
         return
-    copilot_inline_edit.closed(session, snapshot)
-    session.folder.edited(snapshot, None)
-    if session.workspace:
-        session.workspace.completer.forget(snapshot.uri)
-        session.workspace.cursor_prefetch.prompts.forget(snapshot.uri)
+    session.folders.edited(snapshot, None)
 
 
 def _cursors(changes: list[types.TextDocumentContentChangeEvent]) -> int:

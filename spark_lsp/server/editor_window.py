@@ -1,7 +1,8 @@
 """What the parts of a session share: the editor, the open documents, background work, and the status."""
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from spark_lsp.server.background import BackgroundTasks
 from spark_lsp.server.client import Client
@@ -17,5 +18,5 @@ class EditorWindow:
     tasks: BackgroundTasks
     tell_status: Callable[[], None]
     """Sends ``spark/status`` if it has changed; to be called after every change of what it shows."""
-    forget_edits: Callable[[], None]
-    """Forgets the last edits: to be called after a branch switch, when nothing follows from them any more."""
+    refreshing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while an index is refreshed: several folders at once would only take the processor from each other."""

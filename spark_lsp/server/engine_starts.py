@@ -16,12 +16,14 @@ BUSY_S = 0.2
 class EngineStarts:
     """The starts of one workspace's engine. Belongs to the server's event loop."""
 
-    def __init__(self, window: EditorWindow, workspace: Workspace) -> None:
+    def __init__(self, window: EditorWindow, workspace: Workspace, is_in_use: Callable[[], bool]) -> None:
+        """``is_in_use`` says whether the user works in this workspace."""
         self.is_starting = False
         self.problem: SparkError | None = None
         """Why the engine does not work; None while it does."""
         self._window = window
         self._workspace = workspace
+        self._is_in_use = is_in_use
         self._starts = 0
         self._is_closed = False
 
@@ -38,15 +40,23 @@ class EngineStarts:
 
     async def restart(self) -> None:
         """End the engine, whatever state it is in, and start a new one; a failure is shown."""
-        workspace = self._workspace
-        await workspace.stop_generating()
-        await workspace.leave_chat_engine()
-        workspace.context.engine_lost()
+        await self._forget()
         self._window.client.forget_shown()
         if self._is_wanted:
-            await self._run(workspace.engine.restart)
+            await self._run(self._workspace.engine.restart)
         else:
-            await workspace.engine.close()  # its crashes are forgiven
+            await self._workspace.engine.close()  # its crashes are forgiven
+
+    async def reconnect(self) -> None:
+        """Leave an engine that another folder of the window restarts; it is found again when it is needed."""
+        await self._forget()
+        await self._workspace.engine.close()
+        self.problem = None
+
+    async def _forget(self) -> None:
+        await self._workspace.stop_generating()
+        await self._workspace.leave_chat_engine()
+        self._workspace.context.engine_lost()
 
     async def leave(self) -> None:
         """Leave the engine as soon as it has nothing to do for anyone, unless completions are resumed before."""
@@ -79,7 +89,7 @@ class EngineStarts:
                 self._window.client.log(note)
             self.problem = None
             self._window.tell_status()
-            if not self._is_closed:
+            if not self._is_closed and self._is_in_use():
                 await rebuild_cached_prefix(self._window, self._workspace)
         except SparkError as error:
             if number == self._starts and not self._is_closed:  # else of an engine that was left meanwhile

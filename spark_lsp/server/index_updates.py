@@ -4,7 +4,7 @@ Changes are taken in when a burst or the typing pauses. Parses nothing on the ev
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from spark_lsp.errors import SparkError
@@ -25,7 +25,17 @@ REINDEX_DELAY_S = 0.3  # a pause in the typing; parsing one file takes a few mil
 class IndexUpdates:
     """The updates of one workspace's index; none happen where it has none. Belongs to the server's event loop."""
 
-    def __init__(self, window: EditorWindow, workspace: Workspace) -> None:
+    def __init__(
+        self,
+        window: EditorWindow,
+        workspace: Workspace,
+        forget_edits: Callable[[], None],
+        is_in_use: Callable[[], bool],
+    ) -> None:
+        """``forget_edits`` is called after a branch switch, when nothing follows from the last edits any more.
+
+        ``is_in_use`` says whether the user works in this workspace.
+        """
         self.is_refreshing = False
         self.indexed: tuple[int, int] = (0, 0)
         """Files done, and of how many."""
@@ -33,6 +43,8 @@ class IndexUpdates:
         """Why the last refresh failed."""
         self._window = window
         self._workspace = workspace
+        self._forget_edits = forget_edits
+        self._is_in_use = is_in_use
         self._is_wanted_again = False
         self._is_closed = False
         self._changes = Changes(self._take_changes)
@@ -63,7 +75,9 @@ class IndexUpdates:
             return
         self.is_refreshing = True
         try:
-            await self._refresh_once(index)
+            async with self._window.refreshing:
+                if not self._is_closed:
+                    await self._refresh_once(index)
         except SparkError as error:
             self.problem = error
             self._window.client.show_error(error)
@@ -88,8 +102,8 @@ class IndexUpdates:
         await self.rebuild_cached_prefix()
 
     async def rebuild_cached_prefix(self) -> None:
-        """Choose the cached prefix again, without what is open now."""
-        if not self._is_closed:
+        """Choose the cached prefix again, without what is open now, unless the user works in another folder."""
+        if not self._is_closed and self._is_in_use():
             await rebuild_cached_prefix(self._window, self._workspace)
 
     def close(self) -> frozenset[str]:
@@ -138,7 +152,7 @@ class IndexUpdates:
             return
         kept = await asyncio.to_thread(index.that_count, paths)
         if len(kept) > MAX_EDITED_FILES:
-            self._window.forget_edits()
+            self._forget_edits()
         if await asyncio.to_thread(wants_refresh, index.view(), index.root, kept):
             await self.refresh()
             return

@@ -36,8 +36,7 @@ def log(session: Session) -> dict[str, Any]:
 async def context(session: Session, params: dict[str, Any]) -> dict[str, Any] | None:
     """Return the ``context`` object for a position; None for a document that is not open."""
     cursor = session.cursor_at(uri_in(params), position_in(params))
-    await session.folder.wait_until_open()
-    workspace = session.workspace
+    workspace = (await session.open_folder_of(uri_in(params))).workspace
     if cursor is None or workspace is None:
         return None
     await workspace.engine.start()

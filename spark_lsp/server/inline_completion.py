@@ -67,8 +67,8 @@ async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
     cursor = _asked(session, uri, position_in(params), selected_in(context))
     manual = context.get("triggerKind") == types.InlineCompletionTriggerKind.Invoked.value
     token = params.get("partialResultToken")
-    await session.folder.wait_until_open()
-    workspace = session.workspace
+    folder = await session.open_folder_of(uri)
+    workspace = folder.workspace
     if cursor is None or workspace is None:
         session.note_refusal("completion.stream", uri)
         return {"items": []}
@@ -84,7 +84,7 @@ async def stream(session: Session, params: dict[str, Any]) -> dict[str, Any]:
                 session.client.notify(types.PROGRESS, types.ProgressParams(token=token, value=value))
             last = items
             if answer.reason == Reason.ENGINE_FAILED:
-                session.folder.engine_lost()
+                folder.engine_lost()
     workspace.cursor_prefetch.rest_at(cursor)
     session.tell_status()
     return {"items": last}

@@ -1,4 +1,4 @@
-"""``initialize``, ``initialized``, ``workspace/didChangeConfiguration`` and ``shutdown``: a session begins and ends."""
+"""``initialize``, ``initialized`` and ``shutdown``, and what changes in between: settings and folders."""
 
 from typing import Any
 
@@ -6,21 +6,22 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from spark_lsp.server.configuration import Configuration, section
-from spark_lsp.server.convert import path_of
 from spark_lsp.server.session import Handshake, Session
-from spark_lsp.server.watched_files import watch_files
+from spark_lsp.server.watched_files import WatchedFolders
 
 
 def register(server: LanguageServer, session: Session) -> None:
     """Register the methods."""
     configuration = Configuration(session)
+    watching = WatchedFolders(session)
 
     @server.feature(types.INITIALIZE)
     def initialize(params: types.InitializeParams) -> None:
-        folder = params.workspace_folders[0].uri if params.workspace_folders else params.root_uri
+        folders = [folder.uri for folder in params.workspace_folders or ()]
+        root = [params.root_uri] if params.root_uri else []
         session.initialize(
             Handshake(
-                root=path_of(folder) if folder else None,
+                folders=tuple(folders or root),
                 encoding=server.workspace.position_encoding or types.PositionEncodingKind.Utf16,
                 options=section(params.initialization_options),
                 process_id=params.process_id,
@@ -29,13 +30,28 @@ def register(server: LanguageServer, session: Session) -> None:
 
     @server.feature(types.INITIALIZED)
     async def initialized(_params: types.InitializedParams) -> None:
-        await configuration.read({})
-        await watch_files(session)
+        await configuration.read()
+        await watching.follow()
 
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
     async def did_change_configuration(params: types.DidChangeConfigurationParams) -> None:
         await configuration.read(params.settings)
 
+    @server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
+    async def did_change_workspace_folders(params: types.DidChangeWorkspaceFoldersParams) -> None:
+        change_folders(session, params.event)
+        await configuration.read()
+        await watching.follow()
+
     @server.feature(types.SHUTDOWN)
     def shutdown(_params: Any) -> None:
         session.close()
+
+
+def change_folders(session: Session, event: types.WorkspaceFoldersChangeEvent) -> None:
+    """Add and remove folders at once; those that are gone are closed in the background."""
+    gone = session.folders.follow([folder.uri for folder in event.added], [folder.uri for folder in event.removed])
+    for folder in gone:
+        folder.stop()
+        session.tasks.spawn(folder.close(), "close a folder")
+    session.tell_status()

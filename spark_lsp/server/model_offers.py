@@ -6,7 +6,7 @@ threads.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -76,8 +76,8 @@ class ModelOffers:
     """The offer and the choice of one window. ``choice`` is None in a server that has none."""
 
     window: EditorWindow
-    folder: Callable[[], WorkspaceFolder]
-    """The folder that is opened again with the model."""
+    folders: Callable[[], Sequence[WorkspaceFolder]]
+    """The folders that are opened again with the model, unless their settings name one."""
     choice: ModelChoice | None
     times: ModelOfferTimes = field(default_factory=ModelOfferTimes)
     _is_wanted: bool = False
@@ -88,7 +88,7 @@ class ModelOffers:
     async def prepare(self, settings: Settings) -> None:
         """Work out the model in a thread, so that opening the workspace finds the answer at once."""
         choice = self.choice
-        if choice is not None and not settings.model.strip() and not settings.backend.urls:
+        if choice is not None and not _names_model(settings):
             await asyncio.to_thread(choice.model_path, settings)
 
     def shown(self) -> None:
@@ -125,20 +125,20 @@ class ModelOffers:
             self.window.tasks.spawn(self._ask(self.choice), "offer")
 
     async def _follow(self, choice: ModelChoice) -> None:
-        folder = self.folder()
-        settings, workspace = folder.settings, folder.workspace
-        if workspace is None or settings.model.strip() or settings.backend.urls:
-            return
-        path = await asyncio.to_thread(choice.model_path, settings)
-        if folder.workspace is workspace and path != str(workspace.model_path or path):
-            await folder.open(settings)
+        for folder in self.folders():
+            settings, workspace = folder.settings, folder.workspace
+            if workspace is None or _names_model(settings):
+                continue
+            path = await asyncio.to_thread(choice.model_path, settings)
+            if folder.workspace is workspace and path != str(workspace.model_path or path):
+                await folder.open(settings)
 
     async def _ask(self, choice: ModelChoice) -> None:
         """Ask once in this session, and do what was answered."""
         client = self.window.client
         if client.capabilities.window is None:  # a client without any window shows no questions
             return
-        offer = await asyncio.to_thread(choice.offer, self.folder().settings)
+        offer = await asyncio.to_thread(choice.offer, self.folders()[0].settings)
         if offer is None:
             return
         asked_s = time.monotonic()
@@ -152,11 +152,18 @@ class ModelOffers:
             await asyncio.to_thread(offer.decline, answer == NEVER)
 
     async def _download(self, offer: ModelOffer) -> None:
-        client, folder = self.window.client, self.folder()
+        client = self.window.client
         try:
             if await pull_with_progress(client, f"Downloading {offer.name}", offer.pull):
                 # Not a message: in Neovim it would hold the next key. The status names the model.
                 client.log(f"{offer.name} is ready and is used from now on.")
-                await folder.open(folder.settings)
+                for folder in self.folders():
+                    if not _names_model(folder.settings):
+                        await folder.open(folder.settings)
         except SparkError as error:
             client.show_error(error)
+
+
+def _names_model(settings: Settings) -> bool:
+    """Whether the settings say which model serves."""
+    return bool(settings.model.strip() or settings.backend.urls)

@@ -20,7 +20,7 @@ def next_edit_request(session: Session, params: types.CodeActionParams) -> Inlin
     kinds, uri = params.context.only or (), params.text_document.uri
     if kinds and not any(f"{KIND}.".startswith(f"{kind}.") for kind in kinds):
         return None
-    if not session.next_edits.journal.edits(uri):
+    if not session.folders.of_uri(uri).next_edits.journal.edits(uri):
         return None
     return inline_edit_request(session, uri, params.range.start)
 

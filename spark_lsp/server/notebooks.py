@@ -32,7 +32,11 @@ class Notebooks:
 
     def has(self, uri: str) -> bool:
         """Whether a document is a cell of one of them."""
-        return any(uri in cells for cells in self._cells.values())
+        return self.with_cell(uri) is not None
+
+    def with_cell(self, uri: str) -> str | None:
+        """Return the URI of the notebook that a document is a cell of."""
+        return next((notebook for notebook, cells in self._cells.items() if uri in cells), None)
 
     def closed(self, uri: str) -> None:
         """Forget a notebook."""

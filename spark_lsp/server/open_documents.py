@@ -8,10 +8,10 @@ from pathlib import Path
 from spark_lsp.completion.cursor_context import CursorContext
 from spark_lsp.completion.gate import MAX_DOCUMENT_CHARACTERS
 from spark_lsp.index.scan.places import path_within
-from spark_lsp.server.convert import document_key
+from spark_lsp.server.convert import document_key, path_of
 from spark_lsp.server.notebooks import Notebooks
 from spark_lsp.text.notebook import NotebookText
-from spark_lsp.text.snapshot import Snapshot
+from spark_lsp.text.snapshot import Snapshot, notebook_of
 
 
 class OpenDocuments:
@@ -37,6 +37,13 @@ class OpenDocuments:
     def snapshot(self, uri: str) -> Snapshot | None:
         """Return an open document at its version of this moment."""
         return self._documents.get(document_key(uri))
+
+    def path_of(self, snapshot: Snapshot) -> Path | None:
+        """Return the file that a document is, or that its notebook is; None for one without a file."""
+        if snapshot.path is not None:
+            return snapshot.path
+        notebook = self.notebooks.with_cell(snapshot.uri)
+        return notebook_of(snapshot.uri) or (path_of(notebook) if notebook else None)
 
     def whole(self, snapshot: Snapshot, offset: int | None = None) -> Snapshot:
         """Return what a document is a part of: the notebook around a cell, else the document itself.

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from cattrs import Converter
@@ -86,15 +86,12 @@ class SparkProtocol(LanguageServerProtocol):
             return
         super().handle_message(message)
 
-    @lsp_method(types.INITIALIZE)
-    def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
-        """Say that one server serves one folder: pygls promises several, and nothing here would follow them."""
-        result = yield from super().lsp_initialize(params)
-        if result.capabilities.workspace:
-            result.capabilities.workspace.workspace_folders = types.WorkspaceFoldersServerCapabilities(
-                supported=False, change_notifications=False
-            )
-        return result
+    @lsp_method(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
+    def lsp_workspace__did_change_workspace_folders(
+        self, params: types.DidChangeWorkspaceFoldersParams
+    ) -> Iterator[ParserStep]:
+        """Pass the notification on; pygls would raise for a folder that it does not know."""
+        yield from self._pass_on(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, params)
 
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> Iterator[ParserStep]:

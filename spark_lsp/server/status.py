@@ -1,6 +1,7 @@
 """Builds ``spark/status``: what the server is doing and what the user can do. Pure; the shape is other AI servers'."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from spark_lsp.errors import ModelNoFim, SparkError
@@ -65,6 +66,21 @@ def status_of(
         recorded = ("Requests are recorded, code included (serve --record).",) if _is_recording(workspace) else ()
         kind, message = "Normal", " ".join(("Ready.", *recorded, *model.notes))
     return Status(kind, busy, message, name, indexed, resident, workspace.model_reason if workspace else "")
+
+
+def status_of_window(in_use: Status, others: Sequence[tuple[str, Status]]) -> Status:
+    """Return the status of the folder in which the user works, with what the others, by their names, add to it.
+
+    An error anywhere is shown, files are counted together.
+    """
+    statuses = [in_use, *(status for _, status in others)]
+    failed = next(((name, status) for name, status in others if status.kind == "Error"), None)
+    shown = in_use
+    if failed is not None and in_use.kind != "Error":
+        name, status = failed
+        shown = replace(in_use, kind="Error", message=f"{name}: {status.message}")
+    done, of = (sum(status.indexed[place] for status in statuses) for place in (0, 1))
+    return replace(shown, busy=any(status.busy for status in statuses), indexed=(done, of))
 
 
 def _is_recording(workspace: Workspace | None) -> bool:

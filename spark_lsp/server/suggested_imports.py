@@ -50,10 +50,11 @@ async def import_text_edits(session: Session, cursor: CursorContext, text: str, 
 
 async def _imports(session: Session, snapshot: Snapshot, text: str, span: Span) -> NextEdit | None:
     """Return the edit of a text of the document; None where imports are not known, or not wanted."""
-    path = session.folder.relative(snapshot)
+    folder = session.folders.of(snapshot)
+    path, workspace = folder.relative(snapshot), folder.workspace
     is_notebook = session.documents.notebooks.has(snapshot.uri)
-    if session.workspace is None or not path or snapshot.language != "python" or is_notebook:
+    if workspace is None or not path or snapshot.language != "python" or is_notebook:
         return None
-    if not (session.folder.settings.completion.add_imports and session.workspace.context.is_whole):
+    if not (folder.settings.completion.add_imports and workspace.context.is_whole):
         return None
-    return await asyncio.to_thread(suggested_imports, session.workspace.context.view, path, text, span)
+    return await asyncio.to_thread(suggested_imports, workspace.context.view, path, text, span)

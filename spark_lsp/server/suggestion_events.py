@@ -28,10 +28,10 @@ def register(server: LanguageServer, session: Session) -> None:
 
 
 def did_show(session: Session, params: dict[str, Any]) -> None:
-    """Count a suggestion as shown."""
+    """Count a suggestion as shown: by the one folder that knows its number."""
     suggestion_id = _suggestion_id(params)
-    if session.workspace and suggestion_id:
-        session.workspace.completer.feedback.shown(suggestion_id)
+    for workspace in session.folders.workspaces():
+        workspace.completer.feedback.shown(suggestion_id)
 
 
 def did_partially_accept(session: Session, params: dict[str, Any]) -> None:
@@ -39,16 +39,18 @@ def did_partially_accept(session: Session, params: dict[str, Any]) -> None:
     text = str(as_dict(params.get("item")).get("insertText", ""))
     units = params.get("acceptedLength")
     suggestion_id = _suggestion_id(params)
-    if session.workspace and suggestion_id and isinstance(units, int):
-        taken = text.encode("utf-16-le", "surrogatepass")[: units * 2].decode("utf-16-le", "ignore")
-        session.workspace.completer.shown_suggestions.partly_accepted(suggestion_id, len(taken))
+    if not isinstance(units, int):
+        return
+    taken = text.encode("utf-16-le", "surrogatepass")[: units * 2].decode("utf-16-le", "ignore")
+    for workspace in session.folders.workspaces():
+        workspace.completer.shown_suggestions.partly_accepted(suggestion_id, len(taken))
 
 
 def did_dismiss(session: Session, params: dict[str, Any]) -> None:
     """Count a suggestion as rejected; it is not offered at its place again."""
     suggestion_id = _suggestion_id(params)
-    if session.workspace and suggestion_id:
-        session.workspace.completer.dismissed(suggestion_id)
+    for workspace in session.folders.workspaces():
+        workspace.completer.dismissed(suggestion_id)
 
 
 def _suggestion_id(params: dict[str, Any]) -> int:

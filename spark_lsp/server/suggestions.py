@@ -16,8 +16,8 @@ async def complete(
     session: Session, uri: str, cursor: CursorContext | None, *, manual: bool, candidates: int = 1
 ) -> CompletionAnswer | None:
     """Answer a request once, by the deadline; None without an open document or workspace, which the log says."""
-    await session.folder.wait_until_open()
-    workspace = session.workspace
+    folder = await session.open_folder_of(uri)
+    workspace = folder.workspace
     if cursor is None or workspace is None:
         session.note_refusal("completion", uri)
         return None
@@ -27,7 +27,7 @@ async def complete(
     finally:
         session.tell_status()
     if answer.reason == Reason.ENGINE_FAILED:
-        session.folder.engine_lost()
+        folder.engine_lost()
     workspace.cursor_prefetch.rest_at(cursor)
     return answer
 

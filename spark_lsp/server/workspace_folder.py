@@ -1,17 +1,19 @@
 """One folder of a window, and what is open for it: its workspace, its index's updates, its engine's starts.
 
-A window without a folder has one too, whose root is None.
+Its next edits outlive a workspace that is opened again. A window without a folder has one too, whose root is None.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from spark_lsp.config import Settings
+from spark_lsp.edits.next_edits import NextEdits
 from spark_lsp.errors import ModelNotPulled, SparkError
-from spark_lsp.index.scan.places import path_within
+from spark_lsp.index.scan.places import path_within, real_path
+from spark_lsp.index.watch import Watcher
 from spark_lsp.server.editor_window import EditorWindow
 from spark_lsp.server.engine_starts import EngineStarts
 from spark_lsp.server.index_updates import IndexUpdates
@@ -40,29 +42,41 @@ class ServedWorkspace:
         return self.index.close()
 
 
+@dataclass(frozen=True, slots=True)
+class FolderOpening:
+    """What the folders of a window share to be opened with."""
+
+    log: TraceLog
+    numbers: Iterator[int]
+    """Of suggestions and next edits, so that each number names one of the whole window."""
+    open_workspace: OpenWorkspace
+    prepare: Callable[[Settings], Awaitable[None]]
+    """Waited for before each opening; it may take time that opening must not take."""
+    is_in_use: "Callable[[WorkspaceFolder], bool]"
+    documents_of: "Callable[[WorkspaceFolder], Sequence[Snapshot]]"
+    model_pulled: Callable[[], Awaitable[None]]
+    """To be called when a model that was missing is there: other folders may wait for it too."""
+
+
 class WorkspaceFolder:
     """A folder, opened with settings and opened again when they change. Belongs to the server's event loop."""
 
-    def __init__(
-        self,
-        window: EditorWindow,
-        log: TraceLog,
-        open_workspace: OpenWorkspace,
-        prepare: Callable[[Settings], Awaitable[None]],
-    ) -> None:
-        """``prepare`` is waited for before each opening; it may take time that opening must not take."""
-        self.root: Path | None = None
-        """The folder as the editor names it; None before ``enter`` and for a window without one."""
+    def __init__(self, root: Path | None, window: EditorWindow, opening: FolderOpening, *, is_paused: bool) -> None:
+        self.root = root
+        """The folder as the editor names it; None for a window without one."""
         self.settings = Settings()
+        self.next_edits = NextEdits(numbers=opening.numbers)
+        """The edits that follow from the last ones in this folder."""
         self.served: ServedWorkspace | None = None
         """None before the first opening and when it failed."""
         self._window = window
-        self._log = log
-        self._open_workspace = open_workspace
-        self._prepare = prepare
+        self._opening = opening
         self._problem: SparkError | None = None
         self._opened = asyncio.Event()
-        self._opening = asyncio.Lock()
+        self._lock = asyncio.Lock()
+        self._is_closed = False
+        self._watcher: Watcher | None = None
+        self._is_paused = is_paused
 
     @property
     def workspace(self) -> Workspace | None:
@@ -76,22 +90,37 @@ class WorkspaceFolder:
             return self._problem
         return self.served.engine.problem or self.served.index.problem
 
-    def enter(self, root: Path | None) -> None:
-        """Take the folder that the editor has named."""
-        self.root = root
+    @property
+    def name(self) -> str:
+        """The folder's own name; empty for a window without one."""
+        return self.root.name if self.root else ""
+
+    @property
+    def depth(self) -> int:
+        """How many folders its path has: of two that hold a document, the deeper one has it."""
+        return len(real_path(self.root).parts) if self.root else 0
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether the user works in this folder of the window."""
+        return self._opening.is_in_use(self)
+
+    def holds(self, path: Path | None) -> bool:
+        """Whether a path is in the folder."""
+        return path_within(self.root, path) is not None
 
     async def configure(self, settings: Settings) -> None:
         """Open the workspace with these settings, unless it is open with the same ones.
 
         Clients send their settings and ``initialized`` at once, so two of these calls may overlap.
         """
-        async with self._opening:
+        async with self._lock:
             if self.served is None or settings != self.settings:
                 await self._open(settings)
 
     async def open(self, settings: Settings) -> None:
         """Open the workspace again: the model or the files may be others now."""
-        async with self._opening:
+        async with self._lock:
             await self._open(settings)
 
     async def wait_until_open(self) -> None:
@@ -100,6 +129,17 @@ class WorkspaceFolder:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(OPEN_TIMEOUT_S):
                     await self._opened.wait()
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a watcher of our own reports the changes on disk."""
+        return self._watcher is not None
+
+    def watch(self, watcher: Watcher) -> None:
+        """Start a watcher, which is stopped with the folder."""
+        if not self._is_closed:
+            self._watcher = watcher
+            watcher.start()
 
     def status(self) -> Status:
         """Describe the state of the moment."""
@@ -113,18 +153,22 @@ class WorkspaceFolder:
         )
 
     def stop(self) -> None:
-        """Begin to stop all work; returns at once."""
+        """Begin to stop all work, for good; returns at once. Who waits for the folder to be opened goes on."""
+        self._is_closed = True
+        self._opened.set()
         if self.served:
             self.served.close()
 
     async def close(self) -> None:
         """Stop all work and leave the engine."""
         self.stop()
-        if workspace := self.workspace:
+        if self._watcher is not None:
+            await asyncio.to_thread(self._watcher.stop)
+        workspace, self.served = self.workspace, None
+        if workspace:
             await workspace.close()
             if workspace.index:
-                workspace.index.close()  # ends its workers now, not when they notice
-        self.served = None
+                await asyncio.to_thread(workspace.index.close)  # ends its workers now, not when they notice
 
     # -- documents and files -----------------------------------------------------------------------------------------
 
@@ -137,10 +181,13 @@ class WorkspaceFolder:
         if snapshot.path is None and self.workspace:
             self.workspace.completer.open_texts.put(snapshot.uri, snapshot.text)
 
-    def drop(self, uri: str) -> None:
-        """Forget the names of a document that was closed."""
+    def release(self, snapshot: Snapshot) -> None:
+        """Forget a document that was closed or went to another folder; suggestions for it are dropped."""
+        self.next_edits.closed(snapshot.uri)
         if self.workspace:
-            self.workspace.completer.open_texts.drop(uri)
+            self.workspace.completer.open_texts.drop(snapshot.uri)
+            self.workspace.completer.forget(snapshot.uri)
+            self.workspace.cursor_prefetch.prompts.forget(snapshot.uri)
 
     def opened(self, snapshot: Snapshot) -> None:
         """Notice that a document was opened: its text leaves the cached prefix, since it changes with each key."""
@@ -174,14 +221,49 @@ class WorkspaceFolder:
         if self.served:
             self.served.engine.lost()
 
+    def used(self) -> None:
+        """Notice that the user begins to work here; what the engine holds of its cached prefix is to be seen again."""
+        if self.served is None:
+            return
+        workspace = self.served.workspace
+        if workspace.engine.model is None:
+            self._window.tasks.spawn(self.served.engine.start(), "engine")
+            return
+        workspace.context.check_prefilled()
+        self._window.tasks.spawn(self.served.index.rebuild_cached_prefix(), "cached prefix")
+
+    def left(self) -> None:
+        """Notice that the user works in another folder now."""
+        if self.workspace:
+            self.workspace.stop_warming()
+
+    async def pause(self) -> None:
+        """Stop completing until ``resume``, also once it is opened again; the engine may give its memory back."""
+        self._is_paused = True
+        self.next_edits.forget()
+        if self.served:
+            self.served.workspace.completer.pause()
+            await self.served.workspace.stop_generating()
+            self._window.tasks.spawn(self.served.engine.leave(), "leave the engine")
+
+    def resume(self) -> None:
+        """Complete again."""
+        self._is_paused = False
+        if self.served:
+            self.served.workspace.completer.resume()
+            if self.is_in_use:
+                self.served.engine.lost()
+
     # -- opening -----------------------------------------------------------------------------------------------------
 
     async def _open(self, settings: Settings) -> None:
         self.settings = settings
         previous = self.served
         try:
-            await self._prepare(settings)
-            self._serve(self._open_workspace(self.root, settings, self.workspace, log=self._log))
+            await self._opening.prepare(settings)
+            if self._is_closed:
+                return
+            self._serve(self._workspace_with(settings))
         except SparkError as error:
             self.served, self._problem = None, error
             if isinstance(error, ModelNotPulled):
@@ -194,16 +276,25 @@ class WorkspaceFolder:
             index = self.served.workspace.index
             if index and not index.is_whole:  # closing may have stopped its refresh
                 self._window.tasks.spawn(self.served.index.refresh(), "index")
-            self._window.tasks.spawn(self.served.engine.start(), "engine")
+            if self.is_in_use:
+                self._window.tasks.spawn(self.served.engine.start(), "engine")
         self._opened.set()
         self._window.tell_status()
 
+    def _workspace_with(self, settings: Settings) -> Workspace:
+        opening = self._opening
+        return opening.open_workspace(self.root, settings, self.workspace, log=opening.log, numbers=opening.numbers)
+
     def _serve(self, workspace: Workspace) -> None:
+        if self._is_paused:
+            workspace.completer.pause()
         self.served = ServedWorkspace(
-            workspace, IndexUpdates(self._window, workspace), EngineStarts(self._window, workspace)
+            workspace,
+            IndexUpdates(self._window, workspace, self.next_edits.forget, lambda: self.is_in_use),
+            EngineStarts(self._window, workspace, lambda: self.is_in_use),
         )
         self._problem = None
-        for snapshot in self._window.documents.all():
+        for snapshot in self._opening.documents_of(self):
             self.put(snapshot)
         if workspace.problem:
             self._window.client.show_error(workspace.problem)
@@ -222,7 +313,7 @@ class WorkspaceFolder:
         """Download the model of the settings if the user wants it, and open the workspace with it."""
         try:
             if await pull_missing(self._window.client, missing):
-                await self.open(self.settings)
+                await self._opening.model_pulled()
         except SparkError as error:
             self._problem = error
             self._window.client.show_error(error)

@@ -46,7 +46,6 @@ REASONS: Mapping[str, str] = {
     "server.lifecycle": "one module for each LSP feature",
     "server.next_edit_action": "one module for each LSP feature",
     "server.quick_fixes": "reads a message of any shape, free of the feature that answers it",
-    "server.suggestion_events": "one module for each LSP feature",
     "server.time_limit": "threads with a deadline, free of what runs in them",
 }
 """By name in the package, why a small module is not a part of its only importer."""

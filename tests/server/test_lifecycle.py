@@ -17,7 +17,7 @@ async def test_advertises_what_the_contract_promises(tmp_path: Path) -> None:
         assert window.result is not None
         can = window.result.capabilities
         folders = can.workspace and can.workspace.workspace_folders
-        assert not folders or not (folders.supported or folders.change_notifications), "one server serves one folder"
+        assert folders == types.WorkspaceFoldersServerCapabilities(supported=True, change_notifications=True)
         assert window.result.server_info is not None
         assert window.result.server_info.name == "spark-lsp"
         assert can.inline_completion_provider

@@ -68,7 +68,7 @@ class Opened:
         self.engines: list[ScriptedEngine] = [ScriptedEngine(["x"]), ScriptedEngine(["x"])]
         self.hold_indexing = False
         self.session = Session(MuteClient(LanguageServer("test", "0")), self._open, choice)
-        self.session.initialize(Handshake(root))
+        self.session.initialize(Handshake((root.as_uri(),)))
 
     def _open(self, *arguments: object, **named: object) -> Workspace:
         workspace = open_workspace(*arguments, **named, engine=self.engines.pop(0))  # type: ignore[arg-type]
@@ -100,12 +100,12 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def is_refreshing(window: Opened) -> bool:
-    served = window.session.folder.served
+    served = window.session.folders.first.served
     return served is not None and served.index.is_refreshing
 
 
 def is_starting(window: Opened) -> bool:
-    served = window.session.folder.served
+    served = window.session.folders.first.served
     return served is not None and served.engine.is_starting
 
 
@@ -121,7 +121,7 @@ async def turns_until(state: Callable[[], bool]) -> None:
 async def test_settings_that_come_twice_open_it_once(tmp_path: Path) -> None:
     choice = HeldChoice()
     async with opened(tmp_path / "root", choice) as window:
-        both = [asyncio.create_task(window.session.folder.configure(Settings())) for _ in range(2)]
+        both = [asyncio.create_task(window.session.folders.first.configure(Settings())) for _ in range(2)]
         await asyncio.sleep(0)
         choice.released.set()
         await asyncio.gather(*both)
@@ -131,9 +131,9 @@ async def test_settings_that_come_twice_open_it_once(tmp_path: Path) -> None:
 async def test_other_settings_while_files_are_indexed_leave_the_index_whole(tmp_path: Path) -> None:
     async with opened(tmp_path / "root") as window:
         window.hold_indexing = True
-        await window.session.folder.configure(Settings())
+        await window.session.folders.first.configure(Settings())
         await turns_until(lambda: is_refreshing(window))
-        await window.session.folder.configure(OTHER)
+        await window.session.folders.first.configure(OTHER)
         first, second = window.all
         assert first.index is second.index
         assert second.index
@@ -147,9 +147,9 @@ async def test_the_engine_that_serves_is_started_when_another_was_starting(tmp_p
     async with opened(tmp_path / "root") as window:
         first, second = HeldEngine(), ScriptedEngine(["x"])
         window.engines = [first, second]
-        await window.session.folder.configure(Settings())
+        await window.session.folders.first.configure(Settings())
         await turns_until(lambda: is_starting(window))
-        await window.session.folder.configure(OTHER)
+        await window.session.folders.first.configure(OTHER)
         first.released.set()
         await window.ended()
         assert second.model is not None

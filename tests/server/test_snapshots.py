@@ -62,7 +62,7 @@ def data_of(action: types.CodeAction) -> dict[str, Any]:
 async def test_a_list_is_of_the_text_that_it_was_asked_for(tmp_path: Path) -> None:
     root = tmp_path / "root"
     async with opened(root) as window:
-        await window.session.folder.configure(window.session.folder.settings)
+        await window.session.folders.first.configure(window.session.folders.first.settings)
         await window.ended()
         snapshot = put(window, root, 1, EMPTY)
         threads = LateThreads()
@@ -75,10 +75,10 @@ async def test_a_list_is_of_the_text_that_it_was_asked_for(tmp_path: Path) -> No
         asked = asyncio.get_running_loop().create_task(code_actions.code_actions(window.session, params))
         await turns_until(threads.submitted.is_set)
         put(window, root, 2, FULL)
-        served, window.session.folder.served = window.session.folder.served, None
+        served, window.session.folders.first.served = window.session.folders.first.served, None
         threads.released.set()
         listed = await asked
-        window.session.folder.served = served
+        window.session.folders.first.served = served
         assert "Implement area" in [action.title for action in listed]
         versions = {
             (action.data or action.command.arguments[0])["version"]
@@ -137,7 +137,7 @@ async def with_late_threads(root: Path, engine: ScriptedEngine) -> AsyncIterator
     async with opened(root) as window:
         window.engines = [engine]
         window.session.client = AnsweringClient()
-        await window.session.folder.configure(window.session.folder.settings)
+        await window.session.folders.first.configure(window.session.folders.first.settings)
         await window.ended()
         threads = LateThreads()
         asyncio.get_running_loop().set_default_executor(threads)
@@ -165,7 +165,7 @@ def edit(window: Opened, root: Path, text: str, *, seconds_ago: float = 0.0) -> 
     assert old is not None
     snapshot = put(window, root, old.version + 1, text)
     now_s = asyncio.get_running_loop().time()
-    window.session.next_edits.changed(uri, "shapes.py", old.text, text, now_s - seconds_ago)
+    window.session.folders.first.next_edits.changed(uri, "shapes.py", old.text, text, now_s - seconds_ago)
     return snapshot
 
 
@@ -183,7 +183,7 @@ async def test_a_completion_is_of_the_text_that_it_was_asked_for(tmp_path: Path)
         handler = asyncio.create_task(inline_completion.inline_completion(window.session, params))
         await asyncio.sleep(0)  # it waits for the workspace
         put(window, root, 2, f"# a comment above\n# and another\n{text}")
-        await window.session.folder.configure(window.session.folder.settings)
+        await window.session.folders.first.configure(window.session.folders.first.settings)
         answer = await handler
         assert [item.insert_text for item in answer.items][:1] == ["w * h"]
         assert answer.items[0].range == types.Range(types.Position(1, 11), types.Position(1, 11))
@@ -196,7 +196,7 @@ async def test_an_action_is_made_of_the_text_that_it_was_chosen_for(tmp_path: Pa
     root = tmp_path / "root"
     async with with_late_threads(root, ScriptedEngine(["x"])) as (window, threads):
         snapshot = put(window, root, 1, EMPTY)
-        workspace = window.session.workspace
+        workspace = window.session.folders.first.workspace
         assert workspace is not None
         workspace.actions = actions = Listening(workspace.actions)
         data = {"id": "document", "uri": snapshot.uri, "version": 1, "start": 4, "end": 8}
@@ -218,7 +218,7 @@ async def test_a_rewrite_is_of_the_text_that_it_was_asked_for(tmp_path: Path) ->
     root = tmp_path / "root"
     async with with_late_threads(root, ScriptedEngine(["x"])) as (window, threads):
         snapshot = put(window, root, 1, EMPTY)
-        workspace = window.session.workspace
+        workspace = window.session.folders.first.workspace
         assert workspace is not None
         workspace.actions = actions = Listening(workspace.actions)
         place = {"start": {"line": 1, "character": 4}, "end": {"line": 1, "character": 7}}
@@ -253,7 +253,7 @@ async def test_a_next_edit_in_a_list_is_of_the_text_that_the_list_was_asked_for(
     """The list is made first; an edit that comes meanwhile makes its text and its positions others."""
     root = tmp_path / "root"
     async with opened(root) as window:
-        await window.session.folder.configure(window.session.folder.settings)
+        await window.session.folders.first.configure(window.session.folders.first.settings)
         await window.ended()
         snapshot = put(window, root, 1, f"{FULL}\n\nx = 1\n")
         edit(window, root, f"{FULL}\n\nx = 2\n", seconds_ago=LONG_S)

@@ -12,7 +12,7 @@ def path_within(root: Path | None, path: Path | None) -> str | None:
     if root is None or path is None:
         return None
     if not path.is_relative_to(root):
-        root, path = _resolved(root), _resolved(path)
+        root, path = real_path(root), real_path(path)
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
 
 
@@ -22,7 +22,7 @@ def shown_path(root: Path | None, path: Path) -> str:
 
 
 @lru_cache(maxsize=4_096)
-def _resolved(path: Path) -> Path:
+def real_path(path: Path) -> Path:
     """Resolve links, once for each path, because every key needs the result."""
     try:
         return path.resolve()
