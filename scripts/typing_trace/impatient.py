@@ -265,7 +265,9 @@ class Typist:
             await asyncio.sleep(pause_ms / 1000)
             typed += key
             before = function.before + typed
-            snapshot = Snapshot(function.path.as_uri(), function.path, version, "python", before + function.after)
+            snapshot = Snapshot(
+                function.path.as_uri(), function.path, version, function.language, before + function.after
+            )
             cursor = CursorContext(snapshot, len(before))
             self._screen.key(key, function.body[len(typed) :], now_s())
             self._completer.changed(cursor)

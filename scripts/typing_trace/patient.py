@@ -1,11 +1,14 @@
 """Simulate a patient typist: each key waits for the answer to the previous one.
 
 shown: keys with a suggestion; right: suggestions that equal the typed text; flicker: a suggestion that was being
-typed and did not stay; ``thresholds``: what other settings of ``completion.minConfidence`` would have shown.
+typed and did not stay; accepted: suggestions that a second typist takes, who takes one exactly if it is what follows;
+``thresholds``: what other settings of ``completion.minConfidence`` would have shown.
 """
 
 import sys
-from dataclasses import asdict, dataclass, field, replace
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Final
 
 from scripts.typing_trace.functions import Function, keys_of
@@ -17,7 +20,7 @@ from spark_lsp.completion.recording import Recording
 from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.workspace import Workspace
 
-THRESHOLDS: Final = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+THRESHOLDS: Final = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 
 @dataclass(slots=True)
@@ -34,9 +37,13 @@ class Report:
     flicker: int = 0
     duplicated_suffix: int = 0
     unbalanced: int = 0
+    accepted: int = 0
+    characters_accepted: int = 0
+    keys_saved: int = 0
+    """Keys that the typist who accepts did not press; each acceptance is a key."""
     model_requests: int = 0
     prepared_requests: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
+    reasons: Counter[str] = field(default_factory=Counter)
     typed_through_ms: list[float] = field(default_factory=list)
     fresh_ms: list[float] = field(default_factory=list)
 
@@ -44,6 +51,7 @@ class Report:
         """Return the figures."""
         plain = {name: value for name, value in asdict(self).items() if not name.endswith("_ms")}
         return plain | {
+            "reasons": dict(self.reasons.most_common()),
             "stable": self.continued - self.flicker,
             "requests_per_100_keys": round(100 * self.model_requests / max(1, self.keys), 1),
             "typed_through_p50_ms": percentile(self.typed_through_ms, 0.5),
@@ -51,6 +59,28 @@ class Report:
             "fresh_p50_ms": percentile(self.fresh_ms, 0.5),
             "fresh_p95_ms": percentile(self.fresh_ms, 0.95),
         }
+
+    def accept(self, body: str, shown: Mapping[int, str]) -> None:
+        """Type a body again and take what was shown at an offset exactly if it follows; its end is a key's as well."""
+        at = len(next(keys_of(body), ""))
+        while at < len(body):
+            text = shown.get(at, "")
+            if text and body.startswith(text, at):
+                self.accepted += 1
+                self.characters_accepted += len(text)
+                self.keys_saved += sum(1 for _ in keys_of(text)) - 1
+                at += len(text)
+            else:
+                at += len(next(keys_of(body[at:])))
+
+
+def total(reports: Iterable[Report]) -> Report:
+    """Add reports up."""
+    whole = Report()
+    for report in reports:
+        for count in fields(Report):
+            setattr(whole, count.name, getattr(whole, count.name) + getattr(report, count.name))
+    return whole
 
 
 class Typist:
@@ -75,11 +105,13 @@ class Typist:
         """Type one function."""
         self.report.functions += 1
         typed, shown = "", ""
+        shown_at: dict[int, str] = {}
         for version, key in enumerate(keys_of(function.body), 1):
             typed += key
             text = function.before + typed + function.after
             cursor = CursorContext(
-                Snapshot(function.path.as_uri(), function.path, version, "python", text), len(function.before + typed)
+                Snapshot(function.path.as_uri(), function.path, version, function.language, text),
+                len(function.before + typed),
             )
             self._coming = function.body[len(typed) :]
             self.workspace.completer.changed(cursor)
@@ -91,13 +123,14 @@ class Typist:
                 if not new.startswith(shown[len(key) :]):
                     self.report.flicker += 1
                     sys.stderr.write(f"flicker {function.path.name} {shown!r} {key!r} {new!r} {answer.reason}\n")
-            shown = new
+            shown = shown_at[len(typed)] = new
+        self.report.accept(function.body, shown_at)
         self.workspace.completer.forget(function.path.as_uri())
 
     def _note(self, cursor: CursorContext, answer: CompletionAnswer, new: str) -> None:
         report = self.report
         report.keys += 1
-        report.reasons[answer.reason] = report.reasons.get(answer.reason, 0) + 1
+        report.reasons[answer.reason] += 1
         record = answer.record
         assert record is not None, "every answer has its record"
         if record.facts.get("reuse") == "typed_through_or_same":
@@ -114,7 +147,7 @@ class Typist:
         report.duplicated_suffix += repeats(cursor, new, answer.suggestion.replaced)
 
 
-def thresholds(recordings: list[tuple[Recording, str]]) -> list[dict[str, float]]:
+def thresholds(recordings: Sequence[tuple[Recording, str]]) -> list[dict[str, float]]:
     """Judge every answer of the model with other thresholds."""
     rows = []
     for threshold in THRESHOLDS:
