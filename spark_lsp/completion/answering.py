@@ -123,9 +123,11 @@ class Answering:
             while not generation.done:
                 if not generation.continues(cursor):
                     return
-                if generation.processed.text:
-                    text, replaced = generation.text_at(cursor)
-                    answer = self.of_text(number, cursor, text, replaced, final=False, manual=manual)
+                if generation.processed.text or generation.processed.settled:
+                    seen = generation.seen_from(cursor)
+                    if seen.settled:  # what the model still writes is for the next keys
+                        break
+                    answer = self.of_text(number, cursor, seen.text, seen.replaced, final=False, manual=manual)
                 if answer.suggestion:
                     yield answer
                 try:
@@ -140,11 +142,12 @@ class Answering:
             if not generation.answers(cursor):
                 return
             trace.note(**generation.facts())
-            if generation.reason == Reason.OK:
-                text, replaced = generation.text_at(cursor)
-                answer = self.of_text(number, cursor, text, replaced, manual=manual)
+            seen = generation.seen_from(cursor)
+            if generation.reason == Reason.OK or (seen.text and generation.is_written):
+                answer = self.of_text(number, cursor, seen.text, seen.replaced, manual=manual)
             else:
-                answer = CompletionAnswer(None, generation.reason, final=True)
+                reason = generation.reason if generation.done else Reason.trimmed(seen.rule)
+                answer = CompletionAnswer(None, reason, final=True)
             yield replace(answer, usage=generation.usage)
         except asyncio.CancelledError:
             self.generations.stop_after_grace(generation)

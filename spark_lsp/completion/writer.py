@@ -155,7 +155,7 @@ class Writer:
                 generation.take(chunk.without_controls())
                 if is_waiting and generation.first_token_ms and not generation.is_next:
                     self.latency_ms.add(generation.first_token_ms)
-                if generation.processed.done:
+                if generation.is_enough:
                     break
         if self._record is not None and self._engine.model is not None:
             generation.note_recording(self._record(Recording.of(generation, request, self._engine.model)))

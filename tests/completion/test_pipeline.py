@@ -24,6 +24,14 @@ def _typed(cursor: CursorContext, text: str) -> CursorContext:
     return CursorContext(snapshot_of("main.py", new, cursor.snapshot.version + 1), cursor.offset + len(text))
 
 
+async def _written(workspace: TestWorkspace, cursor: CursorContext) -> None:
+    """Wait until the document's generation has ended, which may be after its request."""
+    generation = workspace.completer.generations.of(cursor.snapshot.uri)
+    assert generation is not None
+    assert generation.task is not None
+    await generation.task
+
+
 async def test_typed_through_needs_no_request() -> None:
     engine = ScriptedEngine(["area(1, 2)"])
     workspace = TestWorkspace(engine)
@@ -43,6 +51,7 @@ async def test_what_was_not_sure_is_shown_once_its_doubtful_part_is_typed() -> N
     cursor = cursor_of(BEFORE)
     assert (await workspace.completer.complete(cursor, manual=False)).reason == "trimmed.confidence"
     assert (await workspace.completer.complete(_typed(cursor, "a"), manual=False)).reason == "trimmed.confidence"
+    await _written(workspace, cursor)
     answer = await workspace.completer.complete(_typed(cursor, "area"), manual=False)
     assert answer.suggestion is not None
     assert answer.suggestion.text == "(1, 2)"
@@ -51,6 +60,30 @@ async def test_what_was_not_sure_is_shown_once_its_doubtful_part_is_typed() -> N
     await workspace.completer.complete(_typed(cursor, "b"), manual=False)
     assert len(engine.requests) == 2
     await workspace.completer.close()
+
+
+async def test_a_request_is_answered_once_no_more_can_be_shown_though_the_model_goes_on() -> None:
+    """The model was unsure of its first token and still wrote for 2 to 10 s, and the request waited for the end."""
+    text = "area(1, 2)\nprint(3)\nprint(4)\n"
+    engine = ScriptedEngine([text], probability=lambda token: 0.05 if token == "area" else 0.99)
+    engine.hold()
+    workspace = TestWorkspace(engine)
+    cursor = cursor_of(BEFORE)
+    asked = asyncio.create_task(workspace.completer.complete(cursor, manual=False))
+    await engine.arrived.wait()
+    engine.step(2)
+    answer = await asked
+    assert (answer.suggestion, answer.reason) == (None, "trimmed.confidence")
+    assert workspace.completer.busy
+    typed = asyncio.create_task(workspace.completer.complete(_typed(cursor, "area"), manual=False))
+    engine.release()
+    answer = await typed
+    assert answer.suggestion is not None
+    assert answer.suggestion.text == "(1, 2)"
+    assert workspace.log[-1].facts["reuse"] == "adopted"
+    await _written(workspace, cursor)
+    assert workspace.log[-1].facts["generated_tokens"] < 16, "it ends with the line"
+    assert len(engine.requests) == 1
 
 
 async def test_running_stream_is_adopted_by_the_next_key() -> None:

@@ -88,6 +88,18 @@ def test_what_is_shown_is_only_extended(
     assert final.text.startswith(shown), (shown, final)
 
 
+@given(st.sampled_from(HOLES), TEXTS, CHANCES, st.sampled_from([0.0, 0.3, 0.6]))
+@settings(max_examples=400, deadline=None)
+def test_a_settled_result_is_the_final_one(
+    cursor: tuple[str, str], text: str, chances: list[float], confidence: float
+) -> None:
+    """So a request is answered while the model still writes what nobody will see."""
+    place = cursor_of(cursor[1], cursor[0])
+    *partial, final = streamed(place, text, chances, list(range(len(text))), Terms(4, confidence, doubting))
+    settled = [answer for answer in partial if answer.settled]
+    assert {(answer.text, answer.replaced) for answer in settled} <= {(final.text, final.replaced)}
+
+
 @given(st.sampled_from(HOLES), TEXTS, st.integers(0, 200), st.booleans())
 @settings(max_examples=300, deadline=None)
 @example(HOLES[1], "a, b)", 200, True)

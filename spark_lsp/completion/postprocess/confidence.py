@@ -4,7 +4,8 @@ The chance is the product of the tokens' probabilities; an unknown name counts a
 Pure: the same text and scores give the same end, however they were streamed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Final
 
 from spark_lsp.completion.cursor_context import CursorContext
@@ -29,18 +30,27 @@ def usual_threshold(model_name: str) -> float:
     return EMBEDDED_THRESHOLD if model_name == EMBEDDED_MODEL else USUAL_THRESHOLD
 
 
+def probable_end(text: str, scores: Scores, threshold: float) -> int:
+    """Return up to where the model is sure enough of the text; its length when of all of it."""
+    return _end_above(threshold, _within(scores, len(text)), len(text))
+
+
 def confident_end(
     cursor: CursorContext, text: str, scores: Scores, threshold: float, is_known_name: IsKnownName
 ) -> int:
-    """Return up to where the text is sure enough; its length when all of it is."""
-    doubts = [*_within(scores, len(text)), *((end, UNKNOWN_NAME) for end in unknown_names(cursor, text, is_known_name))]
+    """Return the same, unknown names counted as tokens that are likely wrong."""
+    unknown = ((end, UNKNOWN_NAME) for end in unknown_names(cursor, text, is_known_name))
+    return _end_above(threshold, sorted([*_within(scores, len(text)), *unknown], key=itemgetter(0)), len(text))
+
+
+def _end_above(threshold: float, doubts: Iterable[tuple[int, float]], length: int) -> int:
     chance, sure = 1.0, 0
-    for end, probability in sorted(doubts, key=lambda doubt: doubt[0]):
+    for end, probability in doubts:
         chance *= probability
         if chance < threshold:
             return sure
-        sure = min(end, len(text))
-    return len(text)
+        sure = min(end, length)
+    return length
 
 
 def confidence_of(scores: Scores, length: int) -> float:

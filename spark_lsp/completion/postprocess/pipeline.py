@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from spark_lsp.completion.cursor_context import CursorContext
-from spark_lsp.completion.postprocess.confidence import Scores, confidence_of, confident_end
+from spark_lsp.completion.postprocess.confidence import Scores, confidence_of, confident_end, probable_end
 from spark_lsp.completion.postprocess.known_names import IsKnownName
 from spark_lsp.completion.postprocess.sanitize import Sanitized, cuts_string, sanitize
 from spark_lsp.completion.postprocess.stable_prefix import stable_prefix
@@ -40,7 +40,8 @@ class Terms:
 class PostprocessResult:
     """What may be shown, how much after the cursor it replaces, and the rule that cut or emptied it.
 
-    ``done``: the model can stop. ``confidence``: the chance that the text is right, as the model sees it.
+    ``done``: the model can stop. ``settled``: whatever it says from here on, no more of it can be shown.
+    ``confidence``: the chance that the text is right, as the model sees it.
     """
 
     text: str = ""
@@ -48,6 +49,7 @@ class PostprocessResult:
     rule: str = ""
     done: bool = False
     confidence: float = 1.0
+    settled: bool = False
 
 
 def postprocess(
@@ -64,18 +66,27 @@ def postprocess(
     is_whole = trimmed.done and (whole or bool(trimmed.rule)) and trimmed.rule != "cycle"
     text = trimmed.text if is_whole else stable_prefix(cursor, trimmed.text)
     rule = trimmed.rule
+    is_settled = trimmed.done
     if terms.confidence and text.strip():
+        probable = probable_end(text, scores, terms.confidence)
+        if probable < len(text):  # for good: each further token only makes the chance smaller
+            sure_part = _sure_part(text, probable)
+            text, rule, is_whole, is_settled = sure_part.text, sure_part.rule, False, True
         sure = confident_end(cursor, text, scores, terms.confidence, terms.is_known_name)
         if sure < len(text):
-            sure_part = Sanitized(_whole_words(text, sure), 0, "confidence")
+            sure_part = _sure_part(text, sure)
             text, rule, is_whole = sure_part.text, sure_part.rule, False
-    sanitized = _sanitize(cursor, text, whole=is_whole, tries=None if trimmed.done else TRIES_WHILE_SPEAKING)
+    sanitized = _sanitize(cursor, text, whole=is_whole, tries=None if is_settled else TRIES_WHILE_SPEAKING)
     is_little = sum(not char.isspace() for char in sanitized.text) < MIN_SURE_CHARACTERS
     if not sanitized.text or (terms.confidence and not is_whole and is_little):
-        return PostprocessResult("", 0, rule or sanitized.rule, trimmed.done)
+        return PostprocessResult("", 0, rule or sanitized.rule, trimmed.done, settled=is_settled)
     shown = sanitized.text.replace("\n", cursor.line_end)
     confidence = confidence_of(scores, len(sanitized.text.rstrip()))
-    return PostprocessResult(shown, sanitized.replaced, rule, trimmed.done, confidence)
+    return PostprocessResult(shown, sanitized.replaced, rule, trimmed.done, confidence, is_settled)
+
+
+def _sure_part(text: str, end: int) -> Sanitized:
+    return Sanitized(_whole_words(text, end), 0, "confidence")
 
 
 def _whole_words(text: str, end: int) -> str:
