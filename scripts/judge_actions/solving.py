@@ -14,7 +14,7 @@ from scripts.judge_actions.tasks import Task
 from spark_lsp.actions import naming
 from spark_lsp.actions.base import ActionRunner, BaselineText, Proposal, Target
 from spark_lsp.actions.catalog import CATALOG
-from spark_lsp.actions.python import annotate_types, names
+from spark_lsp.actions.python import annotate_types
 from spark_lsp.config import ActionsSettings
 from spark_lsp.index.ranking.recent import Recent
 from spark_lsp.index.store import Index
@@ -44,7 +44,8 @@ class Solution:
 
 def wait_for_names() -> None:
     """Remove the deadline for names and types: on a shared machine it would judge the load."""
-    naming.NAME_DEADLINE_MS = names.NAME_DEADLINE_MS = NO_DEADLINE_MS  # type: ignore[misc]
+    naming.NAME_DEADLINE_MS = NO_DEADLINE_MS  # type: ignore[misc]
+    naming.MAX_WAIT_S = NO_DEADLINE_MS / 1000  # type: ignore[misc]
     annotate_types.TYPE_DEADLINE_MS = NO_DEADLINE_MS
 
 

@@ -3,12 +3,13 @@
 The model completes the name at its declaration; it can write nothing but a name.
 """
 
+import asyncio
 import re
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from spark_lsp.actions.base import Target, Tools
-from spark_lsp.actions.model_answer import key_of, stream
+from spark_lsp.actions.model_answer import ModelAnswer, key_of, stream
 from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, Sampling, Usage
 from spark_lsp.errors import SparkError
 from spark_lsp.text.edit import Edit, apply_edits
@@ -16,11 +17,14 @@ from spark_lsp.text.edit import Edit, apply_edits
 NameCase = Literal["camel", "snake"]
 
 MAX_NAME_TOKENS: Final = 16
-MAX_NAME: Final = 32
+MAX_NAME_CHARACTERS: Final = 32
 NAME_DEADLINE_MS: Final = 2500
 """Milliseconds; after that the plain rule's name is used, which the user can rename."""
+MAX_WAIT_S: Final = NAME_DEADLINE_MS * 4 / 1000
+"""How long an action waits for a name in all, the start of the model and the prompt included."""
 MIN_PROBABILITY: Final = 0.1
-"""Token probability; a name with a less probable token is a guess, and the plain rule's name is used."""
+"""Token probability; a name with a less probable token is a guess, and the plain rule's name is used. The embedded
+model's worst name on the sample had 0.07."""
 _GRAMMARS: Final[dict[NameCase, str]] = {
     "camel": "root ::= [a-z] [a-zA-Z0-9]*",
     "snake": "root ::= [a-z] [a-z0-9_]*",
@@ -44,6 +48,14 @@ _KEYWORDS: Final = (
 )
 """Keywords of all languages here; a name that is a keyword elsewhere reads badly too."""
 _RESERVED: Final = frozenset(re.findall(r"\w+", _KEYWORDS))
+
+
+@dataclass(frozen=True, slots=True)
+class NameGap:
+    """Where a name is missing: the edited document without the name, and the offset of the gap."""
+
+    text: str
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +83,41 @@ async def named(
     shown = text[:at] + text[at + len(unnamed.name) :]
     end = shown.find("\n", at)
     shown = shown[:end] if unnamed.is_last and end >= 0 else shown
+    name, usage = await model_name(target, tools, NameGap(shown, at), _GRAMMARS[case], _NAMES[case])
+    return (name if name and name not in _RESERVED and name not in taken else unnamed.name), usage
+
+
+async def model_name(
+    target: Target, tools: Tools, gap: NameGap, grammar: str, pattern: re.Pattern[str]
+) -> tuple[str, Usage]:
+    """Return the name that the model writes at a gap, "" where there is no model or it guesses. Never fails.
+
+    ``pattern`` is the name within what the grammar allows; the model is stopped once it writes something behind it.
+    """
     try:
-        await tools.engine.start()
-        packed = await tools.context.pack_for(replace(target.snapshot, text=shown), at)
-        request = CompletionRequest(
-            prompt=packed.parts,
-            max_tokens=MAX_NAME_TOKENS,
-            stops=tools.context.stops(),
-            sampling=Sampling(grammar=_GRAMMARS[case]),
-            deadline_ms=NAME_DEADLINE_MS,
-            priority=ACTION_PRIORITY,
-            key=key_of(target),
-        )
-        answer = await stream(tools, request, lambda raw: _said(raw) != raw.strip())
-    except SparkError:
-        return unnamed.name, Usage()
-    name = _said(answer.raw)
-    is_good = _NAMES[case].fullmatch(name) and 1 < len(name) <= MAX_NAME and name not in _RESERVED
-    is_meant = answer.probability >= MIN_PROBABILITY
-    return (name if is_good and is_meant and name not in taken else unnamed.name), answer.usage
+        answer = await asyncio.wait_for(_answer(target, tools, gap, grammar, pattern), MAX_WAIT_S)
+    except (SparkError, TimeoutError):
+        return "", Usage()
+    match = pattern.match(answer.raw)
+    is_cut = answer.stop in {"max_tokens", "deadline", "cancelled"}
+    if match is None or is_cut or answer.probability < MIN_PROBABILITY:
+        return "", answer.usage
+    return (match[0] if 1 < len(match[0]) <= MAX_NAME_CHARACTERS else ""), answer.usage
+
+
+async def _answer(target: Target, tools: Tools, gap: NameGap, grammar: str, pattern: re.Pattern[str]) -> ModelAnswer:
+    await tools.engine.start()
+    packed = await tools.context.pack_for(replace(target.snapshot, text=gap.text), gap.offset)
+    request = CompletionRequest(
+        prompt=packed.parts,
+        max_tokens=MAX_NAME_TOKENS,
+        stops=tools.context.stops(),
+        sampling=Sampling(grammar=grammar),
+        deadline_ms=NAME_DEADLINE_MS,
+        priority=ACTION_PRIORITY,
+        key=key_of(target),
+    )
+    return await stream(tools, request, lambda raw: bool(raw) and not pattern.fullmatch(raw))
 
 
 def plain_name(value: str, case: NameCase, otherwise: str) -> str:
@@ -117,8 +145,3 @@ def free_name(wanted: str, taken: set[str]) -> str:
 def words_of(text: str) -> set[str]:
     """Return every word of a text that could be a name, except attributes."""
     return set(_OWN_WORDS.findall(text))
-
-
-def _said(raw: str) -> str:
-    match = re.match(r"[\w$]*", raw.strip())
-    return match[0] if match else ""

@@ -18,6 +18,7 @@ from spark_lsp.actions.checks.kinds import kinds_of
 from spark_lsp.actions.checks.returns import fits, return_problem
 from spark_lsp.actions.checks.usage import usage_problem
 from spark_lsp.actions.model_answer import added, key_of, stream
+from spark_lsp.actions.naming import MIN_PROBABILITY
 from spark_lsp.actions.python.analysis.quick_checks import is_python
 from spark_lsp.actions.python.analysis.source import Source, source_of
 from spark_lsp.actions.python.missing_annotations import (
@@ -29,7 +30,6 @@ from spark_lsp.actions.python.missing_annotations import (
     missing_annotations,
     names_for_types,
 )
-from spark_lsp.actions.python.names import MIN_SURE
 from spark_lsp.actions.python.parameter_values import calls_pass, holds_only
 from spark_lsp.actions.refusal import NOT_READ, Refusal
 from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, Sampling, Usage
@@ -207,7 +207,7 @@ async def _asked(
         return "", Usage()
     type_text = answer.raw.rstrip(",): =").strip()
     is_whole = answer.stop not in {"max_tokens", "deadline", "cancelled"}
-    is_good = is_whole and answer.probability >= MIN_SURE and is_a_type(type_text, names)
+    is_good = is_whole and answer.probability >= MIN_PROBABILITY and is_a_type(type_text, names)
     return (type_text if is_good else ""), answer.usage
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from spark_lsp.actions.assumption import PROVED, Assumed, graded, unless_assumed
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
+from spark_lsp.actions.naming import NameGap
 from spark_lsp.actions.python.analysis.class_introspection import seen_methods
 from spark_lsp.actions.python.analysis.module_introspection import seen_names
 from spark_lsp.actions.python.analysis.quick_checks import is_python, selected_expression, selected_statements
@@ -23,7 +24,8 @@ from spark_lsp.actions.python.analysis.variable_readers import code_reader
 from spark_lsp.actions.python.extraction import plan
 from spark_lsp.actions.python.function_text import Extraction
 from spark_lsp.actions.python.name_collisions import GivenNames, borrowed_method, inherited_names
-from spark_lsp.actions.python.names import NamePlace, TakenNames, free_name, named, words_of
+from spark_lsp.actions.python.name_extracted import proposal_for
+from spark_lsp.actions.python.names import TakenNames, words_of
 from spark_lsp.actions.python.plain_names import name_of_comment, name_of_value
 from spark_lsp.actions.python.prechecks import prechecked
 from spark_lsp.actions.refusal import NOT_READ, Refusal, refuses_too_deep
@@ -63,14 +65,17 @@ class ExtractFunction:
         if isinstance(extraction, Refusal):
             return refused(self.id, extraction)
         taken = await asyncio.to_thread(_taken, extraction, path, view)
-        plain = free_name(extraction.suited(plain_name(extraction)), taken)
-        place = await asyncio.to_thread(_name_place, extraction, plain)
-        name, usage = await named(target, tools, place, taken, plain)
-        if name != extraction.suited(name):
-            name = free_name(extraction.suited(name), taken)
-        if not await asyncio.to_thread(extraction.is_faithful, name):
-            return refused(self.id, UNFAITHFUL)
-        return Proposal(self.id, extraction.edits(name), usage=usage, assumptions=assumed)
+        return await proposal_for(
+            self.id,
+            target,
+            tools,
+            extraction,
+            plain=plain_name(extraction),
+            taken=taken,
+            gap_of=partial(_name_gap, extraction),
+            assumed=assumed,
+            unfaithful=UNFAITHFUL,
+        )
 
 
 def _extraction(target: Target, path: str, view: IndexView, assumed: Assumed) -> Extraction | Refusal:
@@ -144,11 +149,11 @@ def _taken(extraction: Extraction, path: str, view: IndexView) -> Container[str]
     return TakenNames(words | inherited, TakenNames(view.definitions, GivenNames(path, view)))
 
 
-def _name_place(extraction: Extraction, name: str) -> NamePlace:
+def _name_gap(extraction: Extraction, name: str) -> NameGap:
     """Return the document with the edit but without the function's name, and the offset of its definition."""
     definition, call = extraction.edits(name)
     at = definition.new_text.index(f"def {name}") + len("def ")
     without = Edit(definition.span, definition.new_text[:at] + definition.new_text[at + len(name) :])
     text = apply_edits(extraction.source.text, [without, Edit(call.span, call.new_text)])
     grown = len(call.new_text) - len(call.span) if call.span.start < definition.span.start else 0
-    return NamePlace(text, definition.span.start + grown + at)
+    return NameGap(text, definition.span.start + grown + at)

@@ -7,13 +7,15 @@ from functools import partial
 
 from spark_lsp.actions.assumption import PROVED, Assumed, graded, unless_assumed
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
+from spark_lsp.actions.naming import NameGap
 from spark_lsp.actions.python.analysis.module_introspection import seen_names
 from spark_lsp.actions.python.analysis.quick_checks import is_python, selected_expression
 from spark_lsp.actions.python.analysis.selection import expression_at
 from spark_lsp.actions.python.analysis.source import source_of
 from spark_lsp.actions.python.extract_function import UNFAITHFUL
 from spark_lsp.actions.python.name_collisions import GivenNames
-from spark_lsp.actions.python.names import NamePlace, TakenNames, free_name, named, names_in_use
+from spark_lsp.actions.python.name_extracted import proposal_for
+from spark_lsp.actions.python.names import TakenNames, names_in_use
 from spark_lsp.actions.python.plain_names import name_of_value
 from spark_lsp.actions.python.prechecks import prechecked
 from spark_lsp.actions.python.variable import Variable, variable_for
@@ -48,15 +50,22 @@ class ExtractVariable:
         taken: Container[str] = names_in_use(variable.source.tree)
         if variable.is_global:
             taken = TakenNames(names_in_use(variable.source.tree), GivenNames(path, view))
-        plain = free_name(variable.suited(name_of_value(variable.node)), taken)
-        place = NamePlace(apply_edits(target.snapshot.text, variable.edits(plain)), variable.at)
-        without = NamePlace(place.text[: variable.at] + place.text[variable.at + len(plain) :], variable.at)
-        name, usage = await named(target, tools, without, taken, plain)
-        if name != variable.suited(name):
-            name = free_name(variable.suited(name), taken)
-        if not await asyncio.to_thread(variable.is_faithful, name):
-            return refused(self.id, UNFAITHFUL)
-        return Proposal(self.id, variable.edits(name), usage=usage, assumptions=assumed)
+        return await proposal_for(
+            self.id,
+            target,
+            tools,
+            variable,
+            plain=name_of_value(variable.node),
+            taken=taken,
+            gap_of=partial(_name_gap, variable),
+            assumed=assumed,
+            unfaithful=UNFAITHFUL,
+        )
+
+
+def _name_gap(variable: Variable, name: str) -> NameGap:
+    text = apply_edits(variable.source.text, variable.edits(name))
+    return NameGap(text[: variable.at] + text[variable.at + len(name) :], variable.at)
 
 
 def _variable(target: Target, path: str, view: IndexView, assumed: Assumed) -> Variable | Refusal:

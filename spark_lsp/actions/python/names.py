@@ -1,36 +1,20 @@
-"""Choose names for what an action creates, by a model under a grammar or by a plain rule. Never returns one in use."""
+"""Python's rules for a new name: what can be one, what is in use, and a free one. Never returns one in use."""
 
 import ast
-import asyncio
 import builtins
 import keyword
 import re
 from collections.abc import Container
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from spark_lsp.actions.base import Target, Tools
-from spark_lsp.actions.model_answer import key_of, stream
-from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, Sampling, Usage
-from spark_lsp.errors import SparkError
+from spark_lsp.actions.naming import NameGap, model_name
+from spark_lsp.engine.base import Usage
 
-MAX_NAME_TOKENS: Final = 16
-MAX_NAME_CHARACTERS: Final = 32
-NAME_DEADLINE_MS: Final = 2500
-"""Milliseconds; after that the plain rule's name is used, which the user can rename."""
-MIN_SURE: Final = 0.1
-"""Token probability; a less probable name is a guess. The embedded model's worst name on the sample had 0.07."""
 GRAMMAR: Final = 'root ::= "_"? [a-z] [a-z0-9_]* ("(" | " =")?'
 _NAME = re.compile(r"_?[a-z][a-z0-9_]*")
 _WORD = re.compile(r"[A-Za-z_]\w*")
-
-
-@dataclass(frozen=True, slots=True)
-class NamePlace:
-    """Where a name is missing: the edited document without the name, and the offset of the gap."""
-
-    text: str
-    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,35 +28,13 @@ class TakenNames:
         return name in self.words or name in self.defined
 
 
-async def named(target: Target, tools: Tools, place: NamePlace, taken: Container[str], plain: str) -> tuple[str, Usage]:
+async def named(target: Target, tools: Tools, gap: NameGap, taken: Container[str], plain: str) -> tuple[str, Usage]:
     """Return the model's name, or the plain one if there is no model or its answer is unusable."""
-    try:
-        answer, usage = await asyncio.wait_for(_ask(target, tools, place), NAME_DEADLINE_MS * 4 / 1000)
-    except (SparkError, TimeoutError):
-        return free_name(plain, taken), Usage()
-    match = _NAME.match(answer)
-    name = match[0].rstrip("_") if match else ""
-    is_good = 1 < len(name) <= MAX_NAME_CHARACTERS and name not in taken and is_usable(name)
+    name, usage = await model_name(target, tools, gap, GRAMMAR, _NAME)
+    name = name.rstrip("_")
+    is_good = len(name) > 1 and name not in taken and is_usable(name)
     is_good = is_good and not name.startswith("test")  # a test runner would call it
     return (name if is_good else free_name(plain, taken)), usage
-
-
-async def _ask(target: Target, tools: Tools, place: NamePlace) -> tuple[str, Usage]:
-    await tools.engine.start()
-    packed = await tools.context.pack_for(replace(target.snapshot, text=place.text), place.offset)
-    request = CompletionRequest(
-        prompt=packed.parts,
-        max_tokens=MAX_NAME_TOKENS,
-        stops=tools.context.stops(),
-        sampling=Sampling(grammar=GRAMMAR),
-        deadline_ms=NAME_DEADLINE_MS,
-        priority=ACTION_PRIORITY,
-        key=key_of(target),
-    )
-    answer = await stream(tools, request, lambda raw: bool(raw) and not _NAME.fullmatch(raw))
-    is_cut = answer.stop in {"max_tokens", "deadline", "cancelled"}
-    is_guess = answer.probability < MIN_SURE
-    return ("" if is_cut or is_guess else answer.raw), answer.usage
 
 
 def is_usable(name: str) -> bool:

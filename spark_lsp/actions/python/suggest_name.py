@@ -5,9 +5,10 @@ from functools import partial
 
 from spark_lsp.actions.assumption import PROVED, Assumed, graded
 from spark_lsp.actions.base import Needs, Proposal, Target, Tools, refused
+from spark_lsp.actions.naming import NameGap
 from spark_lsp.actions.python.analysis.quick_checks import assigned_name_at
 from spark_lsp.actions.python.inline_variable import name_at
-from spark_lsp.actions.python.names import NamePlace, free_name, named, names_in_use
+from spark_lsp.actions.python.names import free_name, named, names_in_use
 from spark_lsp.actions.python.plain_names import name_of_value
 from spark_lsp.actions.python.renaming import Renaming, renaming_of
 from spark_lsp.actions.refusal import Refusal, refuses_too_deep
@@ -57,8 +58,8 @@ def renaming_at(target: Target, assumed: Assumed = PROVED) -> Renaming | Refusal
     return named if isinstance(named, Refusal) else renaming_of(*named, assumed)
 
 
-def _name_place(renaming: Renaming) -> NamePlace:
+def _name_place(renaming: Renaming) -> NameGap:
     """Return the document without the name at its first place."""
     first = renaming.places[0]
     text = renaming.source.text
-    return NamePlace(text[: first.start] + text[first.end :], first.start)
+    return NameGap(text[: first.start] + text[first.end :], first.start)
