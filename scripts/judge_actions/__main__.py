@@ -1,6 +1,7 @@
 """Run code actions with a real model on published packages, judged from outside: ``python -m scripts.judge_actions``.
 
 Examples: python -m scripts.judge_actions run --model FILE --packages FOLDER --out FOLDER/results.jsonl --tasks 40
+          python -m scripts.judge_actions run --typescript --model FILE --packages FOLDER --out FOLDER/results.jsonl
           python -m scripts.judge_actions run --actions implement.body,document --tasks 10 …
           python -m scripts.judge_actions table FOLDER/results.jsonl
           python -m scripts.judge_actions checks --packages FOLDER --tests
@@ -13,16 +14,20 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from scripts.judge_actions.corpus import Corpus, corpus_of
-from scripts.judge_actions.judges import judged
+from scripts.judge_actions.judges import Verdict, judged
 from scripts.judge_actions.recorded import RecordedEngine, ReplayedEngine
+from scripts.judge_actions.script_corpus import script_corpora
+from scripts.judge_actions.script_judges import judged_script
+from scripts.judge_actions.script_tasks import script_tasks
 from scripts.judge_actions.solving import Solution, wait_for_names, workspace_of
 from scripts.judge_actions.soundness import Soundness, count_checks, soundness_table
 from scripts.judge_actions.table import table
@@ -52,6 +57,7 @@ def main() -> int:
     run.add_argument("--answers", type=Path, help="the file of the model's answers; beside the results without")
     run.add_argument("--pyright", type=Path, help="the program that judges annotations")
     run.add_argument("--actions", default=",".join(MAKERS), help="actions by id, with commas")
+    run.add_argument("--typescript", action="store_true", help="packages of npm, judged by vitest, tsc and eslint")
     run.add_argument("--tasks", type=int, default=40, help="tasks of each action")
     run.add_argument("--holes", action="store_true", help="fill in the middle; a chat model is told nothing")
     run.add_argument("--replay", type=Path, help="results whose answers are given again, to holes and whole lines")
@@ -91,16 +97,39 @@ def _corpora(options: argparse.Namespace) -> Iterator[Corpus]:
             yield corpus
 
 
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """A package and its judge."""
+
+    name: str
+    root: Path
+    judge: Callable[[Task, Solution], Verdict]
+
+
+def _subjects(options: argparse.Namespace) -> tuple[list[_Subject], list[Task]]:
+    corpora = list(_corpora(options))
+    actions = options.actions.split(",")
+    subjects = [
+        _Subject(corpus.package.name, corpus.root, partial(judged, corpus=corpus, pyright=options.pyright))
+        for corpus in corpora
+    ]
+    return subjects, [task for action in actions for task in tasks_of(action, corpora, options.tasks, options.seed)]
+
+
+def _script_subjects(options: argparse.Namespace) -> tuple[list[_Subject], list[Task]]:
+    corpora = list(script_corpora(options.packages, set(options.names.split(",")) - {""}))
+    actions = options.actions.split(",")
+    subjects = [_Subject(corpus.name, corpus.folder.root, partial(judged_script, corpus=corpus)) for corpus in corpora]
+    return subjects, [task for action in actions for task in script_tasks(action, corpora, options.tasks, options.seed)]
+
+
 async def _run(options: argparse.Namespace) -> None:
     wait_for_names()
     implement_body.ASKS_IN_WORDS = not options.holes
     if options.replay:
         await _replay(options)
         return
-    corpora = list(_corpora(options))
-    tasks = [
-        task for action in options.actions.split(",") for task in tasks_of(action, corpora, options.tasks, options.seed)
-    ]
+    subjects, tasks = (_script_subjects if options.typescript else _subjects)(options)
     done = {row["id"] for row in _rows(options.out)}
     settings = settings_of(None, options.model)
     small = msgspec.structs.replace(settings.context, max_tokens=ENGINE_TOKENS)
@@ -108,10 +137,10 @@ async def _run(options: argparse.Namespace) -> None:
     engine = RecordedEngine(real, options.answers or options.out.with_suffix(".answers.jsonl"))
     try:
         model = (await engine.start()).name
-        for corpus in corpora:
-            own = [task for task in tasks if task.package == corpus.package.name and task.id not in done]
+        for subject in subjects:
+            own = [task for task in tasks if task.package == subject.name and task.id not in done]
             if own:
-                await _of_package(corpus, own, engine, model, options)
+                await _of_package(subject, own, engine, model, options)
     finally:
         await engine.close()
 
@@ -121,20 +150,15 @@ async def _replay(options: argparse.Namespace) -> None:
     implement_body.ASKS_IN_WORDS = False
     vars(rewrite)["head_of"] = lambda _target, _region: ""
     before = {row["id"]: row for row in _rows(options.replay)}
-    corpora = list(_corpora(options))
-    tasks = [
-        task for action in options.actions.split(",") for task in tasks_of(action, corpora, options.tasks, options.seed)
-    ]
+    subjects, tasks = _subjects(options)
     done = {row["id"] for row in _rows(options.out)}
-    for corpus in corpora:
+    for subject in subjects:
         for task in (
-            own_task
-            for own_task in tasks
-            if own_task.package == corpus.package.name and own_task.id in before.keys() - done
+            own_task for own_task in tasks if own_task.package == subject.name and own_task.id in before.keys() - done
         ):
             engine = ReplayedEngine(_MODEL)
             engine.left = list(before[task.id]["answers"])
-            await _of_package(corpus, [task], engine, before[task.id]["model"], options)
+            await _of_package(subject, [task], engine, before[task.id]["model"], options)
 
 
 _MODEL = ModelInfo(
@@ -154,9 +178,13 @@ _MODEL = ModelInfo(
 
 
 async def _of_package(
-    corpus: Corpus, tasks: list[Task], engine: RecordedEngine | ReplayedEngine, model: str, options: argparse.Namespace
+    subject: _Subject,
+    tasks: list[Task],
+    engine: RecordedEngine | ReplayedEngine,
+    model: str,
+    options: argparse.Namespace,
 ) -> None:
-    with workspace_of(corpus, engine) as workspace:
+    with workspace_of(subject.name, subject.root, engine) as workspace:
         for task in tasks:
             began = time.perf_counter()
             try:
@@ -168,7 +196,7 @@ async def _of_package(
                 "action": task.action,
                 "model": model,
                 "seconds": 0.0,
-                **_outcome(task, solution, corpus, options),
+                **_outcome(task, solution, subject),
             }
             row |= {"task": {"path": task.path, "name": task.name, "instruction": task.instruction}, **asdict(solution)}
             row["seconds"] = round(time.perf_counter() - began, 1)
@@ -180,10 +208,10 @@ async def _of_package(
             )
 
 
-def _outcome(task: Task, solution: Solution, corpus: Corpus, options: argparse.Namespace) -> dict[str, str]:
+def _outcome(task: Task, solution: Solution, subject: _Subject) -> dict[str, str]:
     if solution.reason != Reason.OK or not solution.texts:
         return {"outcome": "refused", "said": ""}
-    is_right, reason = judged(task, solution, corpus, options.pyright)
+    is_right, reason = subject.judge(task, solution)
     return {"outcome": "right" if is_right else "wrong", "said": reason}
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from scripts.judge_actions.corpus import Corpus
 from scripts.judge_actions.recorded import RecordedEngine, ReplayedEngine
 from scripts.judge_actions.tasks import Task
 from spark_lsp.actions import naming
@@ -29,6 +28,10 @@ PROMPT_TOKENS: Final = 768
 NO_DEADLINE_MS: Final = 3_600_000
 _NOT_YET_NS: Final = 10**19
 """A time before which all files count as written: before the document was changed."""
+
+
+_LEFT_OUT: Final = ("__pycache__", ".git", "node_modules", "dist", "benchmark")
+"""What is no source of a package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,9 @@ def wait_for_names() -> None:
 class Workspace:
     """A copy of one package with its index."""
 
-    def __init__(self, corpus: Corpus, folder: Path, engine: RecordedEngine | ReplayedEngine) -> None:
-        self.corpus = corpus
-        self.root = folder / corpus.package.name
-        shutil.copytree(corpus.root, self.root, ignore=shutil.ignore_patterns("__pycache__", ".git"))
+    def __init__(self, name: str, root: Path, folder: Path, engine: RecordedEngine | ReplayedEngine) -> None:
+        self.root = folder / name
+        shutil.copytree(root, self.root, ignore=shutil.ignore_patterns(*_LEFT_OUT))
         self._engine = engine
         self._index = Index(self.root)
         self._index.refresh()
@@ -63,7 +65,7 @@ class Workspace:
             engine,
             self._index.view,
             Recent(),
-            repository=corpus.package.name,
+            repository=name,
             relative=lambda snapshot: snapshot.path.relative_to(self.root).as_posix() if snapshot.path else "untitled",
             limits=PromptLimits(PROMPT_TOKENS, 300, fixed_tokens=PROMPT_TOKENS),
         )
@@ -115,10 +117,10 @@ class Workspace:
 
 
 @contextmanager
-def workspace_of(corpus: Corpus, engine: RecordedEngine | ReplayedEngine) -> Iterator[Workspace]:
+def workspace_of(name: str, root: Path, engine: RecordedEngine | ReplayedEngine) -> Iterator[Workspace]:
     """Open a package's copy in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="judge-") as folder:
-        opened = Workspace(corpus, Path(folder), engine)
+        opened = Workspace(name, root, Path(folder), engine)
         try:
             yield opened
         finally:

@@ -50,6 +50,11 @@ def tasks_of(action: str, corpora: list[Corpus], count: int, seed: int) -> list[
         corpus.package.name: MAKERS[action](corpus, random.Random(f"{seed} {action} {corpus.package.name}"))  # noqa: S311
         for corpus in corpora
     }
+    return drawn(streams, count)
+
+
+def drawn(streams: dict[str, Iterator[Task]], count: int) -> list[Task]:
+    """Take tasks from streams in turn, each once."""
     chosen: list[Task] = []
     while streams and len(chosen) < count:
         for name in list(streams):
