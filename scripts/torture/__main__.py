@@ -20,6 +20,7 @@ from typing import Any, Final
 from scripts.torture import churn, faults
 from scripts.torture.fuzz_lsp import Fuzzer
 from scripts.torture.fuzz_socket import attack
+from scripts.torture.neovim import kill_neovim
 from scripts.torture.text_model import CODECS
 from spark_lsp.engine.local.address import RUNTIME_VARIABLE, endpoint_of
 from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine
@@ -34,6 +35,7 @@ FAULTS: Final[tuple[tuple[Fault, int], ...]] = (
     (faults.kill_engine, 200),
     (faults.kill_server, 100),
     (faults.kill_editor, 50),
+    (kill_neovim, 50),
     (faults.stop_engine, 3),
     (faults.damage_files, 20),
     (faults.vanished_folders, 10),
@@ -112,7 +114,7 @@ def _fault(fault: Fault, seed: int, rounds: int) -> bool:
         began_s = time.monotonic()
         try:
             outcome = fault(Path(folder), Random(seed), rounds)  # noqa: S311 - a run that can be repeated
-        except subprocess.CalledProcessError as error:
+        except (FileNotFoundError, subprocess.CalledProcessError) as error:
             sys.stderr.write(f"{fault.__name__} is left out: {error}\n")
             return True
     outcome.seconds = round(time.monotonic() - began_s, 1)

@@ -42,12 +42,7 @@ def measure(folder: Path, *, client_watches: bool, seconds: float) -> Churn:
     """Rewrite ignored files for some time beside a server and return what that cost it."""
     root = folder / "w"
     root.mkdir()
-    (root / ".gitignore").write_text("run/\n*.trace.py\n", "utf-8")
-    for number in range(MODULES):
-        path = root / f"part{number % 20}" / f"module{number}.py"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"def function_{number}(value):\n    return value + {number}\n", "utf-8")
-    (root / "run").mkdir()
+    write_tree(root)
     server = Server(COMMAND, folder)
     watched = {"workspace": {"didChangeWatchedFiles": {"dynamicRegistration": True}}} if client_watches else {}
     server.initialize(root, capabilities=watched)
@@ -69,6 +64,21 @@ def measure(folder: Path, *, client_watches: bool, seconds: float) -> Churn:
     return Churn(name, seconds, round(seconds * FILES_PER_S), idle, busy, statuses, notices)
 
 
+def write_tree(root: Path) -> None:
+    """Write modules, and the rules that ignore a folder and some names."""
+    (root / ".gitignore").write_text("run/\n*.trace.py\n", "utf-8")
+    for number in range(MODULES):
+        path = root / f"part{number % 20}" / f"module{number}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"def function_{number}(value):\n    return value + {number}\n", "utf-8")
+    (root / "run").mkdir()
+
+
+def rewrite(root: Path, seconds: float) -> None:
+    """Rewrite ignored files for some time."""
+    _take(_changes(root, None), seconds)
+
+
 def _changes(root: Path, server: Server | None) -> Iterator[None]:
     """Rewrite one file at each step: half of them in an ignored folder, half of them ignored by their names."""
     for number in count():
@@ -87,17 +97,22 @@ def _tell(server: Server, paths: list[Path]) -> None:
 
 def _share(process: psutil.Process, seconds: float, steps: Iterator[Any]) -> float:
     """Take steps at their pace and return the share of a core that the process and its workers used meanwhile."""
-    began_s, used_s = time.monotonic(), _used_s(process)
-    done = 0
+    began_s, before_s = time.monotonic(), used_s(process)
+    _take(steps, seconds)
+    return round((used_s(process) - before_s) / (time.monotonic() - began_s), 4)
+
+
+def _take(steps: Iterator[Any], seconds: float) -> None:
+    began_s, done = time.monotonic(), 0
     while (passed_s := time.monotonic() - began_s) < seconds:
         while done < passed_s * FILES_PER_S:
             next(steps)
             done += 1
         time.sleep(POLL_S)
-    return round((_used_s(process) - used_s) / (time.monotonic() - began_s), 4)
 
 
-def _used_s(process: psutil.Process) -> float:
+def used_s(process: psutil.Process) -> float:
+    """Return the processor time of a process and its children so far."""
     times = [running.cpu_times() for running in (process, *process.children(recursive=True))]
     return float(sum(time.user + time.system for time in times))
 

@@ -16,18 +16,23 @@ import psutil
 PATIENCE_S = 120.0
 
 
+def private_folders(folder: Path) -> dict[str, str]:
+    """Return the variables that keep a server's files in a folder, and its offer of a model away."""
+    names = ("XDG_CACHE_HOME", "XDG_STATE_HOME", "SPARK_LSP_RUNTIME_DIR")
+    return {name: str(folder / name) for name in names} | {"SPARK_LSP_OFFER_MODEL": "false"}
+
+
 class Server:
     """One server. Messages are sent at once; a thread collects the answers and counts them by id."""
 
     def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> None:
-        private = {name: str(folder / name) for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "SPARK_LSP_RUNTIME_DIR")}
         with (folder / "stderr.log").open("ab") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env={**os.environ, "SPARK_LSP_OFFER_MODEL": "false", **private, **(environment or {})},
+                env={**os.environ, **private_folders(folder), **(environment or {})},
             )
         self.answers: Counter[int] = Counter()
         self.results: dict[int, Any] = {}

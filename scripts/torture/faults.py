@@ -61,9 +61,7 @@ class Window:
         root.mkdir(exist_ok=True)
         with suppress(OSError):
             (root / "money.py").write_text("def total(values):\n    return sum(values)\n", "utf-8")
-        private = {"SPARK_LSP_MODELS_DIR": str(folder / "models"), "SPARK_LSP_ENGINE_IDLE_MINUTES": str(IDLE_MINUTES)}
-        private |= {"SPARK_LSP_CONTEXT_MAX_TOKENS": "4096", "SPARK_LSP_ENGINE_THREADS": "1"}
-        self.server = Server(COMMAND, folder, private | (environment or {}))
+        self.server = Server(COMMAND, folder, small_engine(folder) | (environment or {}))
         self.server.initialize(root)
         self._uri = (root / "main.py").as_uri()
         self._text = "from money import total\n\n\ndef main(values):\n    result = "
@@ -122,6 +120,16 @@ class Window:
         return {"line": len(lines) - 1, "character": len(lines[-1])}
 
 
+def small_engine(folder: Path) -> dict[str, str]:
+    """Return the variables of a server whose engine is small and leaves soon."""
+    return {
+        "SPARK_LSP_MODELS_DIR": str(folder / "models"),
+        "SPARK_LSP_ENGINE_IDLE_MINUTES": str(IDLE_MINUTES),
+        "SPARK_LSP_CONTEXT_MAX_TOKENS": "4096",
+        "SPARK_LSP_ENGINE_THREADS": "1",
+    }
+
+
 def processes_of(folder: Path) -> list[psutil.Process]:
     """Return the processes that were started with this folder for their caches, except this one."""
     running = []
@@ -169,7 +177,7 @@ def _under_requests(
         if number % CRASHES_BEFORE_A_RESTART == CRASHES_BEFORE_A_RESTART - 1:
             window.command("spark.restartEngine")
         outcome.rounds += 1
-    return _finish(outcome, window)
+    return finish(outcome, window)
 
 
 def kill_server(folder: Path, random: Random, rounds: int) -> Outcome:
@@ -181,7 +189,7 @@ def kill_server(folder: Path, random: Random, rounds: int) -> Outcome:
         time.sleep(random.random() * 2)
         window.server.kill()
         outcome.rounds += 1
-    return _finish(outcome, Window(folder, random))
+    return finish(outcome, Window(folder, random))
 
 
 def kill_editor(folder: Path, random: Random, rounds: int) -> Outcome:
@@ -197,7 +205,7 @@ def kill_editor(folder: Path, random: Random, rounds: int) -> Outcome:
         editor.kill()
         editor.join()
         outcome.rounds += 1
-    return _finish(outcome, Window(folder, random))
+    return finish(outcome, Window(folder, random))
 
 
 def _type_for_ever(folder: Path, seed: int, is_typing: Event) -> None:
@@ -213,7 +221,7 @@ def damage_files(folder: Path, random: Random, rounds: int) -> Outcome:
     for _ in range(rounds):
         window = Window(folder, random)
         if not window.works():
-            return _finish(outcome, window)
+            return finish(outcome, window)
         outcome.messages += window.server.messages
         window.server.end()
         kept = [folder / name for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME")]
@@ -222,7 +230,7 @@ def damage_files(folder: Path, random: Random, rounds: int) -> Outcome:
             _damage(path, random)
         (folder / "w" / ".spark-lsp.toml").write_bytes(random.randbytes(random.randrange(200)))
         outcome.rounds += 1
-    return _finish(outcome, Window(folder, random))
+    return finish(outcome, Window(folder, random))
 
 
 def _damage(path: Path, random: Random) -> None:
@@ -265,7 +273,7 @@ def _on_a_disk(name: str, folder: Path, random: Random, rounds: int, harm: Calla
             window.server.end()
             outcome.rounds += 1
         outcome.rounds += 1
-        return _finish(outcome, Window(folder, random, places), disk)
+        return finish(outcome, Window(folder, random, places), disk)
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], check=False)
 
@@ -287,14 +295,14 @@ def vanished_folders(folder: Path, random: Random, rounds: int) -> Outcome:
     for number in range(rounds):
         window = Window(folder, random)
         if not window.works():
-            return _finish(outcome, window)
+            return finish(outcome, window)
         for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "w")[: 2 + number % 2]:
             shutil.rmtree(folder / name, ignore_errors=True)
         _collect(outcome, window, [window.ask(), window.ask()])
         outcome.messages += window.server.messages
         window.server.end()
         outcome.rounds += 1
-    return _finish(outcome, Window(folder, random))
+    return finish(outcome, Window(folder, random))
 
 
 def two_versions(folder: Path, random: Random, rounds: int) -> Outcome:
@@ -310,13 +318,13 @@ def two_versions(folder: Path, random: Random, rounds: int) -> Outcome:
         windows = [Window(folder, random), Window(folder, random, {"PYTHONPATH": str(newer)})]
         for window in windows:
             if not window.works():
-                return _finish(outcome, window)
+                return finish(outcome, window)
             _collect(outcome, window, [window.ask(), window.ask()])
         for window in windows:
             outcome.messages += window.server.messages
             window.server.end()
         outcome.rounds += 1
-    return _finish(outcome, Window(folder, random))
+    return finish(outcome, Window(folder, random))
 
 
 def _collect(outcome: Outcome, window: Window, asked: list[int]) -> None:
@@ -328,7 +336,7 @@ def _collect(outcome: Outcome, window: Window, asked: list[int]) -> None:
             outcome.unanswered += 1
 
 
-def _finish(outcome: Outcome, window: Window, caches: Path | None = None) -> Outcome:
+def finish(outcome: Outcome, window: Window, caches: Path | None = None) -> Outcome:
     """Check that the last window works, end it, and count remaining processes."""
     outcome.works_afterwards = window.works()
     outcome.answered_twice = sum(count > 1 for count in window.server.answers.values())

@@ -31,6 +31,9 @@ class SparkProtocol(LanguageServerProtocol):
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """Read a message; one that cannot be read is answered here if it was a request, and ``None`` is handed on."""
+        if "jsonrpc" in data and "id" not in data and data.get("method") == types.WORKSPACE_DID_CHANGE_WATCHED_FILES:
+            # It stays plain, since a build makes editors report hundreds of files a second.
+            return JsonRPCNotification(method=data["method"], jsonrpc=data["jsonrpc"], params=data.get("params"))
         is_request = "jsonrpc" in data and "id" in data and "method" in data
         if is_request and _is_notification(data["method"]):
             message = f"{data['method']} is a notification and takes no id."

@@ -2,12 +2,14 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from spark_lsp.index.watch import Watcher
 from spark_lsp.server.convert import path_of
+from spark_lsp.server.guard import as_dict
 from spark_lsp.server.session import Session
 from spark_lsp.server.workspace_folder import WorkspaceFolder
 
@@ -18,8 +20,15 @@ def register(server: LanguageServer, session: Session) -> None:
     """Register the method."""
 
     @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
-    def did_change_watched_files(params: types.DidChangeWatchedFilesParams) -> None:
-        session.folders.files_changed([path for change in params.changes if (path := path_of(change.uri))])
+    def did_change_watched_files(params: Any) -> None:
+        session.folders.files_changed([path for uri in _uris_in(as_dict(params)) if (path := path_of(uri))])
+
+
+def _uris_in(params: dict[str, Any]) -> set[str]:
+    """Return the documents of a message, each once."""
+    changes = params.get("changes")
+    uris = (as_dict(change).get("uri") for change in changes) if isinstance(changes, list) else ()
+    return {uri for uri in uris if isinstance(uri, str)}
 
 
 class WatchedFolders:

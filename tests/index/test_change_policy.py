@@ -121,7 +121,7 @@ def test_no_instance_left_to_watch_with_is_told(tmp_path: Path, monkeypatch: pyt
     def no_instance() -> None:
         raise OSError(errno.EMFILE, "inotify instance limit reached")
 
-    monkeypatch.setattr("spark_lsp.index.watch.Observer", no_instance)
+    monkeypatch.setattr("spark_lsp.index.watched_tree.Inotify", no_instance)
     problems: queue.SimpleQueue[str] = queue.SimpleQueue()
     watcher = Watcher(tmp_path, lambda _paths: None, problems.put)
     watcher.start()
