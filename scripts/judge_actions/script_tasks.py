@@ -119,7 +119,7 @@ def _rewrite(corpus: ScriptCorpus, dice: random.Random) -> Iterator[Task]:
 
 
 def _rename(place: ScriptPlace) -> Asked | None:
-    own = [name for name in sorted(locals_of(place)) if len(name) > 1]
+    own = [name for name in sorted(locals_of(place)) if len(name) > 1 and name != place.name]
     if not own:
         return None
     new = f"{own[0]}Value"

@@ -16,6 +16,14 @@ from spark_lsp.actions.checks.completing import completed
 from spark_lsp.actions.checks.examples import assertions_of
 from spark_lsp.actions.checks.functions import Function, function_at, parsed
 from spark_lsp.actions.checks.generated_test import has_enough, repaired, test_problem
+from spark_lsp.actions.checks.script import SCRIPTS
+from spark_lsp.actions.checks.script_test import (
+    has_enough_assertions,
+    needs_this,
+    repaired_script,
+    script_sure_part,
+    script_test_problem,
+)
 from spark_lsp.actions.checks.sure import sure_part
 from spark_lsp.actions.checks.unpredictable import unpredictable_call, unpredictable_source
 from spark_lsp.actions.definition import CALLABLES, DefinitionNode, definition_at
@@ -28,9 +36,8 @@ from spark_lsp.errors import Reason
 from spark_lsp.index.storage.view import IndexView
 from spark_lsp.text.edit import Edit, Span, apply_edits
 from spark_lsp.text.language import Language
-from spark_lsp.text.syntax import parse
+from spark_lsp.text.syntax import Syntax, parse
 
-_SCRIPTS: Final = frozenset(("javascript", "typescript", "tsx"))
 _TEST_NAME: Final = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|[^/]*\.(?:test|spec))\.\w+$")
 _PARTS: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])|_+")
 
@@ -63,9 +70,8 @@ class GenerateTests:
         definition = _tested(target)
         if definition is None:
             return Proposal(self.id, (), Reason.EMPTY, "There is no function here that a test could call.")
-        source = await asyncio.to_thread(_unpredictable, target, definition)
-        if source:
-            message = f"{definition.name} uses {source}, so no test can name its result."
+        message = await asyncio.to_thread(_untestable, target, definition)
+        if message:
             return Proposal(self.id, (), Reason.EMPTY, message)
         path = tools.context.path_of(target.snapshot)
         plan = plan_of(target, definition, path, tools.context.view)
@@ -76,7 +82,7 @@ class GenerateTests:
         known = await asyncio.to_thread(_from_examples, target, definition, plan, tools)
         if known:
             return _proposal(plan, known, Usage())
-        written = await write_body(empty, tools, _wish(target, definition))
+        written = await write_body(empty, tools, _wish(target, plan, definition))
         if not written.edits:
             return Proposal(self.id, (), written.reason, written.message, written.usage)
         return _proposal(plan, apply_edits(plan.text, written.edits), written.usage)
@@ -112,6 +118,15 @@ def _function(target: Target, definition: DefinitionNode) -> Function | None:
     return at[0] if at is not None else None
 
 
+def _untestable(target: Target, definition: DefinitionNode) -> str:
+    """Say in one sentence why a test that calls a function by its name cannot assert its result; empty if it may."""
+    assert target.syntax is not None, "the caller has looked"
+    if target.syntax.language.name in SCRIPTS and needs_this(definition.inner):
+        return f"{definition.name} needs a this, which a test that only calls it does not give."
+    source = _unpredictable(target, definition)
+    return f"{definition.name} uses {source}, so no test can name its result." if source else ""
+
+
 def _unpredictable(target: Target, definition: DefinitionNode) -> str:
     """Return what makes a function's result unpredictable; empty for nothing that is known."""
     assert target.syntax is not None, "the caller has looked"
@@ -122,13 +137,16 @@ def _unpredictable(target: Target, definition: DefinitionNode) -> str:
     return unpredictable_source(function, module) if function is not None and module is not None else ""
 
 
-def _wish(target: Target, definition: DefinitionNode) -> Wish:
+def _wish(target: Target, plan: PlannedTest, definition: DefinitionNode) -> Wish:
     """Return the instruction for the test's body, and its checks."""
     shown = definition.whole.span.text(target.snapshot.text).replace("\r\n", "\n")
     wish = (
         f"Write a test of {definition.name}: call it with two or three simple inputs whose results you know for "
         "certain, and assert each result. No classes, no prints, nothing else."
     )
+    assert target.syntax is not None, "the caller has looked"
+    if target.syntax.language.name in SCRIPTS:
+        return _script_wish(target.syntax, plan, definition, wish, shown)
     function = _function(target, definition)
     if function is None:
         return Wish(GenerateTests.id, wish, shown)
@@ -143,6 +161,30 @@ def _wish(target: Target, definition: DefinitionNode) -> Wish:
         sifted=lambda answer: _sure(answer, definition.name),
         unsure=f"The model is not sure of the results of {definition.name}.",
     )
+
+
+def _script_wish(syntax: Syntax, plan: PlannedTest, definition: DefinitionNode, wish: str, shown: str) -> Wish:
+    def check(after: str) -> str:
+        edited = parse(syntax.language, after)
+        offset = plan.offset - 1
+        return script_test_problem(edited, offset, definition.name, definition.inner) if edited is not None else ""
+
+    return Wish(
+        GenerateTests.id,
+        wish,
+        shown,
+        check=check,
+        rewrite_body=repaired_script,
+        is_enough=has_enough_assertions,
+        sifted=lambda answer: _script_sure(answer, definition.name),
+        unsure=f"The model is not sure of the results of {definition.name}.",
+    )
+
+
+def _script_sure(answer: ModelAnswer, tested: str) -> str:
+    """Return the assertions that the model was sure of; nothing if none is left."""
+    kept = script_sure_part(answer.pieces)
+    return kept if kept == answer.raw or tested in kept else ""
 
 
 def _sure(answer: ModelAnswer, tested: str) -> str:
@@ -212,13 +254,13 @@ def _tested(target: Target) -> DefinitionNode | None:
     syntax, path = target.syntax, target.snapshot.path
     if syntax is None or path is None or _TEST_NAME.search(path.as_posix()):
         return None
-    if syntax.language.name not in {"python", "go", *_SCRIPTS}:
+    if syntax.language.name not in {"python", "go", *SCRIPTS}:
         return None
     definition = definition_at(syntax, target.span.start, CALLABLES)
     if definition is None or definition.whole.raw.parent is None or definition.whole.raw.parent.parent is not None:
         return None
     is_exported = definition.whole.kind == "export_statement" or f"exports.{definition.name}" in syntax.text
-    is_hidden = definition.name.startswith("_") or (syntax.language.name in _SCRIPTS and not is_exported)
+    is_hidden = definition.name.startswith("_") or (syntax.language.name in SCRIPTS and not is_exported)
     return None if is_hidden or definition.inner.type == "method_declaration" else definition
 
 

@@ -18,7 +18,8 @@ from spark_lsp.actions.checks.body import body_problem, signature_of_stub
 from spark_lsp.actions.checks.calls import call_problem
 from spark_lsp.actions.checks.completing import completed
 from spark_lsp.actions.checks.differences import edits_between
-from spark_lsp.actions.checks.script import script_problem
+from spark_lsp.actions.checks.script import SCRIPTS, script_problem
+from spark_lsp.actions.checks.script_body import parameters_at, script_body_problem
 from spark_lsp.actions.empty_function import EmptyFunction, empty_function
 from spark_lsp.actions.layout import line_start
 from spark_lsp.actions.model_answer import RETRY, ModelAnswer, added, key_of, stream
@@ -130,8 +131,10 @@ async def write_body(target: Target, tools: Tools, wish: Wish) -> Proposal:
 
 
 def _wish(target: Target, function: EmptyFunction) -> Wish:
-    """Return the purpose of a body; for Python, the prompt lists the parameters, and the body is checked."""
+    """Return the purpose of a body; the prompt lists the parameters, and the body is checked, where both are known."""
     task = f"Write the function {function.name} with its body, as its name and description say. Keep its head."
+    if target.syntax is not None and target.syntax.language.name in SCRIPTS:
+        return _script_wish(target.syntax, function, task)
     if target.syntax is None or target.syntax.language.name != "python":
         return Wish(ImplementBody.id, task)
     line = target.snapshot.text.count("\n", 0, function.node.span.start) + 1
@@ -139,6 +142,18 @@ def _wish(target: Target, function: EmptyFunction) -> Wish:
     task += f" Use {' and '.join(given)}." if given else ""
     task += f" Return {returned}." if returned else ""
     return Wish(ImplementBody.id, task, check=lambda after: body_problem(after, line))
+
+
+def _script_wish(syntax: Syntax, function: EmptyFunction, task: str) -> Wish:
+    at = function.interior.start
+
+    def check(after: str) -> str:
+        edited = parse(syntax.language, after)
+        return script_body_problem(edited, function.name, at) if edited is not None else ""
+
+    given = parameters_at(syntax, at)
+    task += f" Use {' and '.join(given)}." if given else ""
+    return Wish(ImplementBody.id, task, check=check)
 
 
 def _find(target: Target) -> EmptyFunction | None:

@@ -28,14 +28,14 @@ from spark_lsp.actions.checks.call_arguments import other_change
 from spark_lsp.actions.checks.calls import call_problem
 from spark_lsp.actions.checks.completing import completed
 from spark_lsp.actions.checks.differences import edits_between
-from spark_lsp.actions.checks.script import script_problem
+from spark_lsp.actions.checks.script import SCRIPTS, script_problem
 from spark_lsp.actions.layout import indent_unit, newline_of
 from spark_lsp.actions.model_answer import RETRY, ModelAnswer, added, key_of, stream
 from spark_lsp.engine.base import ACTION_PRIORITY, CompletionRequest, ModelInfo, Sampling, Usage
 from spark_lsp.engine.chat_template import Message, prompt_of
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Edit, Span, apply_edits
-from spark_lsp.text.syntax import parse
+from spark_lsp.text.syntax import Syntax, parse
 
 ELSEWHERE_TOKENS = 400
 """Tokens for definitions of other files; on a processor each hundred tokens take a second to prefill."""
@@ -49,7 +49,8 @@ FRAME_TOKENS = 64
 class Task:
     """An instruction for some lines. ``may_remove`` accepts an empty answer; ``asks`` asks the user for confirmation.
 
-    ``check`` compares the whole file before and after, in Python, and returns why the edit is refused, or nothing.
+    ``check`` compares the whole file before and after, in Python, and returns why the edit is refused, or nothing;
+    ``check_script`` does so in JavaScript and TypeScript.
     ``unchanged`` is the message to the model after an answer without changes; ``begun`` starts both the old lines
     and the answer. With ``shown`` the model sees only that example, ``message`` and the lines; ``grammar`` limits
     the text behind ``begun``. ``again`` is the example for the second attempt, after an answer without
@@ -61,6 +62,7 @@ class Task:
     may_remove: bool = False
     asks: bool = False
     check: Callable[[str, str], str] = lambda _before, _after: ""
+    check_script: Callable[[Syntax, Syntax], str] = lambda _before, _after: ""
     unchanged: str = "the lines are the same as before, and the task is not done."
     attempts: int = 2
     begun: str = ""
@@ -193,13 +195,20 @@ def _checked(target: Target, tools: Tools, subject: Subject, task: Task, edit: E
         return _refused(problem)
     problem = problem_of(text, target.syntax, edit, view, path)
     if problem or subject.language != "python":
-        problem = problem or script_problem(target.syntax, edit, view)
+        problem = problem or script_problem(target.syntax, edit, view) or _script_objection(target, task, edit)
         return _refused(problem) if problem else _CheckedLines((_smallest(text, edit),))
     after = completed(text, apply_edits(text, [edit]), path, view)
     problem = after.problem or call_problem(text, after.text, view) or task.check(text, after.text)
     edits = () if problem else edits_between(text, after.text)
     problem = problem or failure(text, target.syntax, edits)
     return _refused(problem) if problem else _CheckedLines(edits)
+
+
+def _script_objection(target: Target, task: Task, edit: Edit) -> str:
+    if target.syntax is None or target.syntax.language.name not in SCRIPTS:
+        return ""
+    after = parse(target.syntax.language, apply_edits(target.syntax.text, [edit]))
+    return task.check_script(target.syntax, after) if after is not None else ""
 
 
 def _more_than_arguments(target: Target, edit: Edit, callee: str) -> str:

@@ -14,9 +14,11 @@ from spark_lsp.actions.chat.region import head_of, lines_to_fix, regions_to_fix
 from spark_lsp.actions.checks.kept import instead_problem, kept_problem, still_there
 from spark_lsp.actions.checks.rejudge import fix_problem
 from spark_lsp.actions.checks.rewritten import argument_problem, lost_problem
+from spark_lsp.actions.checks.script_rewritten import script_fix_problem, script_lost_problem
 from spark_lsp.actions.model_answer import added
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Span
+from spark_lsp.text.syntax import Syntax
 
 MAX_TITLE: Final = 70
 
@@ -138,4 +140,7 @@ def _task(target: Target, diagnostic: Diagnostic) -> Task:
         problem = problem or argument_problem(before, after, diagnostic.message)
         return problem or lost_problem(before, after, words)
 
-    return Task(FixDiagnostic.id, message, may_remove=True, check=check, unchanged=unchanged)
+    def check_script(before: Syntax, after: Syntax) -> str:
+        return script_fix_problem(before, after, diagnostic) or script_lost_problem(before, after, words)
+
+    return Task(FixDiagnostic.id, message, may_remove=True, check=check, check_script=check_script, unchanged=unchanged)

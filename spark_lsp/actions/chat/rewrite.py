@@ -11,9 +11,15 @@ from spark_lsp.actions.chat.conversation import WorkedExample
 from spark_lsp.actions.chat.edit_lines import Task, edit_lines
 from spark_lsp.actions.chat.region import head_of, lines_to_rewrite
 from spark_lsp.actions.checks.rewritten import asked_problem, lost_problem, size_problem
+from spark_lsp.actions.checks.script_rewritten import (
+    script_asked_problem,
+    script_lost_problem,
+    script_size_problem,
+)
 from spark_lsp.actions.layout import line_end, line_start
 from spark_lsp.errors import Reason
 from spark_lsp.text.edit import Span
+from spark_lsp.text.syntax import Syntax
 
 MAX_TITLE: Final = 60
 _REQUEST = re.compile(r"\s*(?:#|//|/\*|--)\s*spark:\s*(.*?)\s*(?:\*/)?\s*", re.IGNORECASE)
@@ -64,6 +70,7 @@ class Rewrite:
             asks=True,
             begun=begun,
             check=lambda before, after: _as_asked(before, after, instruction),
+            check_script=lambda before, after: _script_as_asked(before, after, instruction),
             again=_EXAMPLE if target.syntax is not None and target.syntax.language.name == "python" else None,
         )
         return await edit_lines(target, tools, region, task)
@@ -89,7 +96,7 @@ class Simplify:
             return Proposal(self.id, (), Reason.EMPTY, "There is nothing to simplify here.")
         unchanged = "the lines are the same as before, and they can be simpler."
         begun = head_of(target, region)
-        task = Task(self.id, _SIMPLER, begun=begun, check=_simpler, unchanged=unchanged)
+        task = Task(self.id, _SIMPLER, begun=begun, check=_simpler, check_script=_script_simpler, unchanged=unchanged)
         return await edit_lines(target, tools, region, task)
 
 
@@ -99,6 +106,14 @@ def _as_asked(before: str, after: str, instruction: str) -> str:
 
 def _simpler(before: str, after: str) -> str:
     return lost_problem(before, after) or size_problem(before, after)
+
+
+def _script_as_asked(before: Syntax, after: Syntax, instruction: str) -> str:
+    return script_lost_problem(before, after, instruction) or script_asked_problem(before, after, instruction)
+
+
+def _script_simpler(before: Syntax, after: Syntax) -> str:
+    return script_lost_problem(before, after) or script_size_problem(before, after)
 
 
 def _region(target: Target) -> Span | None:

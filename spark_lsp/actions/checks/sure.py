@@ -27,7 +27,7 @@ def sure_part(pieces: Sequence[TextProbability], tested: str) -> str:
               if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)}  # fmt: skip
     for node in tree.body:
         expected = _expected(node, values, tested)
-        if expected is not None and _probability(pieces, *_place(lines, expected)) < MIN_SURE:
+        if expected is not None and probability_of(pieces, *_place(lines, expected)) < MIN_SURE:
             return "\n".join(lines[: node.lineno - 1])
     return raw
 
@@ -66,7 +66,7 @@ def _place(lines: list[str], node: ast.expr) -> tuple[int, int]:
     return first, last
 
 
-def _probability(pieces: Sequence[TextProbability], start: int, end: int) -> float:
+def probability_of(pieces: Sequence[TextProbability], start: int, end: int) -> float:
     """Return the probability of the text between two places."""
     at, total = 0, 0.0
     for text, probability in pieces:
