@@ -142,12 +142,7 @@ class Answering:
             if not generation.answers(cursor):
                 return
             trace.note(**generation.facts())
-            seen = generation.seen_from(cursor)
-            if generation.reason == Reason.OK or (seen.text and generation.is_written):
-                answer = self.of_text(number, cursor, seen.text, seen.replaced, manual=manual)
-            else:
-                reason = generation.reason if generation.done else Reason.trimmed(seen.rule)
-                answer = CompletionAnswer(None, reason, final=True)
+            answer = self._last(generation, cursor, number)
             yield replace(answer, usage=generation.usage)
         except asyncio.CancelledError:
             self.generations.stop_after_grace(generation)
@@ -155,17 +150,31 @@ class Answering:
         finally:
             generation.unwatch(event)
 
+    def _last(self, generation: SharedGeneration, cursor: CursorContext, number: int) -> CompletionAnswer:
+        """Return the final answer of a generation that has ended, or of which no more can be shown."""
+        seen = generation.seen_from(cursor)
+        if seen.text and not generation.done:  # it may be stopped before it ends, and this stays on the screen
+            self._keep(cursor, seen, generation.terms)
+        if generation.reason == Reason.OK or (seen.text and generation.is_written):
+            return self.of_text(number, cursor, seen.text, seen.replaced, manual=generation.manual)
+        reason = generation.reason if generation.done else Reason.trimmed(seen.rule)
+        return CompletionAnswer(None, reason, final=True)
+
     def _of_rest(self, cursor: CursorContext, rest: PostprocessResult, terms: Terms) -> CompletionAnswer:
         """Answer with what the last generation wrote beyond what was typed of it, and keep it for the next keys."""
         if not rest.text:
             return CompletionAnswer(None, Reason.trimmed(rest.rule), final=True)
+        self._keep(cursor, rest, terms)
+        return self.of_text(next(self.numbers), cursor, rest.text, rest.replaced, manual=False)
+
+    def _keep(self, cursor: CursorContext, seen: PostprocessResult, terms: Terms) -> None:
+        """Keep what is shown at a cursor for the keys that type it."""
         uri, is_chosen = cursor.snapshot.uri, cursor.selected is not None
         self.reuse.store(
             Result(
-                uri, cursor.prefix, cursor.suffix, rest.text, rest.replaced, terms.settings_key, behind_item=is_chosen
+                uri, cursor.prefix, cursor.suffix, seen.text, seen.replaced, terms.settings_key, behind_item=is_chosen
             )
         )
-        return self.of_text(next(self.numbers), cursor, rest.text, rest.replaced, manual=False)
 
     def of_text(
         self, number: int, cursor: CursorContext, text: str, replaced: int, *, final: bool = True, manual: bool

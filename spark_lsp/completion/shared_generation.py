@@ -60,6 +60,8 @@ class SharedGeneration:
     """When its prompt was begun, on the event loop's clock."""
     _settled: tuple[int, int] | None = None
     """Tokens and characters at which it was settled what may be shown."""
+    _shown_beyond: tuple[CursorContext, PostprocessResult] | None = None
+    """What was seen beyond the typed text, and at which cursor: it stays on the screen while it is typed."""
     _updates: list[asyncio.Event] = field(default_factory=list)
 
     def begin(self, settings_key: str) -> None:
@@ -187,7 +189,7 @@ class SharedGeneration:
         text, replaced = self.text_at(cursor)
         if text or cursor.prefix == self.cursor.prefix or not self.processed.settled:
             return replace(self.processed, text=text, replaced=replaced)
-        beyond = self._beyond(cursor, self.terms)
+        beyond = self._seen_beyond(cursor, self.terms)
         return beyond or PostprocessResult(rule=self.processed.rule, settled=self.done)
 
     def may_fit(self, cursor: CursorContext) -> bool:
@@ -199,7 +201,26 @@ class SharedGeneration:
 
         The model is greedy: asked again it would say the same, so what it was not sure of need not be asked again.
         """
-        return self._beyond(cursor, terms) if self.done else None
+        return self._seen_beyond(cursor, terms) if self.done else None
+
+    def _seen_beyond(self, cursor: CursorContext, terms: Terms) -> PostprocessResult | None:
+        """Return what may be shown beyond the typed text: the rest of what was shown there before, or a new beginning.
+
+        Judged again at each key, the same words would come and go.
+        """
+        if self._shown_beyond:
+            begun, shown = self._shown_beyond
+            beyond = self._beyond(begun, terms)
+            if beyond and (beyond.text or beyond.settled):
+                shown = beyond
+            text, replaced = typed_through(begun.prefix, begun.suffix, shown.text, shown.replaced, cursor)
+            if text and self.terms.settings_key == terms.settings_key:
+                self._shown_beyond = begun, shown
+                return replace(shown, text=text, replaced=replaced)
+        beyond = self._beyond(cursor, terms)
+        if beyond and beyond.text:
+            self._shown_beyond = cursor, beyond
+        return beyond
 
     def _beyond(self, cursor: CursorContext, terms: Terms) -> PostprocessResult | None:
         typed = cursor.prefix[len(self.cursor.prefix) :]

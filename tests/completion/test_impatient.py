@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from itertools import cycle
 from pathlib import Path
 from random import Random
 from statistics import mean
@@ -30,8 +31,14 @@ AUTO = CompletionSettings()
 class SlowEngine(ScriptedEngine):
     """Waits before the first token and before every other."""
 
-    def __init__(self, answers: Callable[[CompletionRequest], str], first_ms: float, next_ms: float) -> None:
-        super().__init__(answers, 4)
+    def __init__(
+        self,
+        answers: Callable[[CompletionRequest], str],
+        first_ms: float,
+        next_ms: float,
+        probability: Callable[[str], float],
+    ) -> None:
+        super().__init__(answers, 4, probability=probability)
         self._first_s, self._next_s = first_ms / 1000, next_ms / 1000
 
     async def generate(self, request: CompletionRequest) -> AsyncGenerator[Chunk]:
@@ -71,11 +78,12 @@ def typed(
     seed: int = 0,
     streams: bool = True,
     function: Function = AREA,
+    probability: Callable[[str], float] = lambda _token: 1.0,
 ) -> tuple[Account, WatchedEngine]:
     """Type a function on a simulated clock."""
 
     async def work() -> tuple[Account, WatchedEngine]:
-        engine = WatchedEngine(SlowEngine(answers, first_ms, next_ms))
+        engine = WatchedEngine(SlowEngine(answers, first_ms, next_ms, probability))
         workspace = TestWorkspace(engine, settings=AUTO)
         typist = Typist(workspace.completer, engine, seed=seed, streams=streams)
         await typist.type(function)
@@ -173,12 +181,19 @@ TEXTS = st.lists(FRAGMENTS, max_size=12).map("".join)
     st.floats(0, 100),
     st.integers(0, 5),
     st.booleans(),
+    st.lists(st.sampled_from([0.3, 0.6, 0.8, 1.0]), min_size=1, max_size=20),
 )
 @settings(max_examples=60, deadline=None, phases=[Phase.generate])  # to shrink one takes minutes
 def test_nothing_on_the_screen_is_ever_replaced_by_anything_but_its_extension(
-    texts: list[str], is_known_name: list[bool], first_ms: float, next_ms: float, seed: int, streams: bool
+    texts: list[str],
+    is_known_name: list[bool],
+    first_ms: float,
+    next_ms: float,
+    seed: int,
+    streams: bool,
+    chances: list[float],
 ) -> None:
-    right = knowing(AREA)
+    right, chance = knowing(AREA), cycle(chances)
     count = 0
 
     def answer(request: CompletionRequest) -> str:
@@ -188,6 +203,8 @@ def test_nothing_on_the_screen_is_ever_replaced_by_anything_but_its_extension(
         text = right(request)
         return text if is_right else text[: count % 7] + texts[count % len(texts)]
 
-    account, _ = typed(answer, first_ms=first_ms, next_ms=next_ms, seed=seed, streams=streams)
+    account, _ = typed(
+        answer, first_ms=first_ms, next_ms=next_ms, seed=seed, streams=streams, probability=lambda _token: next(chance)
+    )
     assert (account.flicker, account.duplicated_suffix, account.unbalanced) == (0, 0, 0)
     assert account.stable == account.continued

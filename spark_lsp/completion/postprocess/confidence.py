@@ -5,7 +5,6 @@ Pure: the same text and scores give the same end, however they were streamed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from operator import itemgetter
 from typing import Final
 
 from spark_lsp.completion.cursor_context import CursorContext
@@ -38,9 +37,15 @@ def probable_end(text: str, scores: Scores, threshold: float) -> int:
 def confident_end(
     cursor: CursorContext, text: str, scores: Scores, threshold: float, is_known_name: IsKnownName
 ) -> int:
-    """Return the same, unknown names counted as tokens that are likely wrong."""
-    unknown = ((end, UNKNOWN_NAME) for end in unknown_names(cursor, text, is_known_name))
-    return _end_above(threshold, sorted([*_within(scores, len(text)), *unknown], key=itemgetter(0)), len(text))
+    """Return the same, each unknown name counted as a doubt of the token that ends it, so that the name is cut too."""
+    unknown = list(unknown_names(cursor, text, is_known_name))
+    tokens = [*_within(scores, len(text)), (len(text), 1.0)]
+    starts = (0, *(end for end, _ in tokens))
+    doubts = (
+        (end, probability * UNKNOWN_NAME ** sum(start < name_end <= end for name_end in unknown))
+        for start, (end, probability) in zip(starts, tokens, strict=False)
+    )
+    return _end_above(threshold, doubts, len(text))
 
 
 def _end_above(threshold: float, doubts: Iterable[tuple[int, float]], length: int) -> int:

@@ -23,6 +23,9 @@ MIN_NAME = 3  # i, x, ok: local names that say nothing
 _TYPED = re.compile(r"\w+$")
 _BINDING_FIELDS = frozenset({"name", "left", "pattern", "declarator", "alias", "parameter", "label"})
 _BINDING_PARENTS = ("parameter", "import", "for_in_clause", "as_pattern", "with_item", "key")
+_USED_FIELDS = frozenset({"value", "right", "type", "default"})
+"""What a parameter or a clause that binds a name takes from elsewhere: ``timeout=DEFAULT``, ``for row in rows``."""
+_ACCESS = (b".", b"::", b"->")
 _USING_PARENTS = ("invocation", "call", "scoped", "access", "member", "selector", "field_expression")
 
 _JAVASCRIPT = """
@@ -107,7 +110,7 @@ def unknown_names(cursor: CursorContext, text: str, is_known_name: IsKnownName) 
         if not leaf.type.endswith("identifier") or leaf.text is None:
             continue
         name = leaf.text.decode("utf-8", "replace")
-        if _binds(leaf):
+        if _binds(leaf) and not _is_member(leaf, tree.source):
             bound.add(name)
         elif len(name) >= MIN_NAME and not (
             name in bound or name in known or name.startswith("__") or is_known_name(name) or _stands_in(cursor, name)
@@ -121,6 +124,15 @@ def _stands_in(cursor: CursorContext, name: str) -> bool:
     return re.search(rf"\b{re.escape(name)}\b", cursor.snapshot.text) is not None
 
 
+def _is_member(leaf: tree_sitter.Node, source: bytes) -> bool:
+    """Whether a name is a member of something: of what is before it, or of what a pattern ``{ name }`` takes apart.
+
+    Half an expression may look like a declaration to a grammar: ``path.Separ`` of Go is a type there.
+    """
+    before = source[max(0, leaf.start_byte - 2) : leaf.start_byte]
+    return leaf.type == "shorthand_property_identifier_pattern" or (before.endswith(_ACCESS) and before != b"..")
+
+
 def _binds(leaf: tree_sitter.Node) -> bool:
     """Whether a name is defined here rather than used, judged by the tree."""
     node = leaf
@@ -131,10 +143,10 @@ def _binds(leaf: tree_sitter.Node) -> bool:
         kind = parent.type
         if any(part in kind for part in _USING_PARENTS):
             return False
-        if any(part in kind for part in _BINDING_PARENTS):
-            return True
         number = next((number for number, child in enumerate(parent.children) if child == node), 0)
         field = parent.field_name_for_child(number)
+        if any(part in kind for part in _BINDING_PARENTS):
+            return field not in _USED_FIELDS
         if field is not None:
             return field in _BINDING_FIELDS
         node = parent  # a name within a pattern: a tuple, a list, an object
