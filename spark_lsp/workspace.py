@@ -91,9 +91,9 @@ class Workspace:
         A reading that goes on takes the new cached prefix over. Without a model there is nothing to do yet.
         """
         with contextlib.suppress(SparkError):
-            await self.context.rebuild(open_paths)
+            await self.context.prefix.rebuild(open_paths)
             if self._warming is None or self._warming.done():
-                self._warming = asyncio.create_task(self.context.warm(self._report_warming(warmed)))
+                self._warming = asyncio.create_task(self.context.prefix.warm(self._report_warming(warmed)))
                 self._warming.add_done_callback(self._warmed)
                 return self._warming
         return None
@@ -138,7 +138,7 @@ class Workspace:
     async def _show_all(self) -> None:
         """Wait for a pause in typing while prompts show a part of the cached prefix only; then read ahead behind it."""
         before = self.context.digest
-        await self.context.show_all()
+        await self.context.prefix.show_all()
         if self.context.digest != before:
             self.cursor_prefetch.restart()
 
@@ -157,7 +157,7 @@ class Workspace:
         await self.engine.unload()
         if self.chat_engine is not None:
             await self.chat_engine.unload()
-        self.context.engine_lost()
+        self.context.prefix.engine_lost()
 
     async def leave_chat_engine(self) -> None:
         """Leave the chat model's engine, where there is one; the next action that needs it finds it again."""

@@ -137,8 +137,8 @@ async def tasks_of_package(
             limits=PromptLimits(tokens, 300, fixed_tokens=tokens),
         )
         for file, holes in chosen:
-            await context.rebuild([file.path])
-            context.assume_resident()
+            await context.prefix.rebuild([file.path])
+            context.prefix.assume_resident()
             for hole in holes:
                 text = file.text[: hole.start] + file.text[hole.end :]
                 snapshot = Snapshot(f"file:///{file.path}", root / file.path, 1, file.language, text)

@@ -85,7 +85,7 @@ async def _workspace(root: Path, options: argparse.Namespace) -> AsyncIterator[t
         root, msgspec.structs.replace(settings, completion=completion, telemetry=quiet), engine=engine
     )
     if options.answers:
-        workspace.context.fix_size(PROMPT_TOKENS)
+        workspace.context.model.fix_size(PROMPT_TOKENS)
     try:
         await workspace.refresh_index(lambda _done, _of: None)
         await workspace.engine.start()

@@ -159,10 +159,10 @@ class _Ours:
 
     async def shown(self, case: RecallCase, budget_tokens: int) -> ShownDefinitions:
         """Return what a prompt of the budget shows of other files."""
-        self._context.fix_size(budget_tokens)
-        self._context.engine_lost()  # every case begins with nothing shown yet
-        await self._context.rebuild([case.path])
-        self._context.assume_resident()
+        self._context.model.fix_size(budget_tokens)
+        self._context.prefix.engine_lost()  # every case begins with nothing shown yet
+        await self._context.prefix.rebuild([case.path])
+        self._context.prefix.assume_resident()
         packed = await self._context.pack_for(case.snapshot, case.offset)
         assert packed.tokens <= packed.budget_tokens, "a budget is never exceeded"
         return lines_of(packed.segments)
@@ -188,7 +188,12 @@ class _Ours:
         )
         candidates = await count_candidates(gather(cursor), self._counter)
         packed = await pack(
-            cursor, self._layout, self._counter, whole, cached_prefix=self._context.cached_prefix, candidates=candidates
+            cursor,
+            self._layout,
+            self._counter,
+            whole,
+            cached_prefix=self._context.prefix.segments,
+            candidates=candidates,
         )
         return lines_of(packed.segments)
 

@@ -90,7 +90,7 @@ async def measure_session(
     context: WorkspaceContext, index: Index, counter: TokenCounter, keys: int
 ) -> dict[str, float]:
     """Type a session and return what share of the prompts' tokens the model had read already, all in percent."""
-    context.fix_size(BUDGET_TOKENS)
+    context.model.fix_size(BUDGET_TOKENS)
     shares: list[float] = []
     spent = Spent()
     ranking = Spent()
@@ -99,8 +99,8 @@ async def measure_session(
     for visit in recorded(index, keys):
         opened[visit.path] = None
         index.update(visit.path, visit.text)
-        await context.rebuild(list(opened))
-        context.assume_resident()
+        await context.prefix.rebuild(list(opened))
+        context.prefix.assume_resident()
         before: Sequence[PromptPart] = ()
         for snapshot, offset in visit.snapshots():
             if offset > visit.offset and snapshot.text[offset - 1] == "\n":

@@ -44,9 +44,9 @@ def cold_tokens(cost: PrefillCost) -> int | None:
 async def _bound_cold_prompt(workspace: Workspace) -> None:
     """Keep the prompt to what is prefilled within seconds: a single request finds nothing cached."""
     most = cold_tokens((await workspace.engine.status()).prefill_cost)
-    await workspace.context.learn_cost()
+    await workspace.context.model.learn_cost()
     if most is not None and most < workspace.context.budget().total_tokens:
-        workspace.context.fix_size(most)
+        workspace.context.model.fix_size(most)
 
 
 @asynccontextmanager
@@ -60,7 +60,7 @@ async def workspace_for(
     """
     named_tokens = 0 if is_report else prompt_tokens or 0
     workspace = open_workspace(root, settings, engine=open_engine(settings, root, named_tokens=named_tokens))
-    workspace.context.fix_size(prompt_tokens, is_report=is_report)
+    workspace.context.model.fix_size(prompt_tokens, is_report=is_report)
     try:
         if workspace.problem:
             raise workspace.problem
@@ -75,8 +75,8 @@ async def workspace_for(
         if place is not None and model.family:
             if prompt_tokens is None:
                 await _bound_cold_prompt(workspace)
-            await workspace.context.rebuild([workspace.context.path_of(place.snapshot)])
-            workspace.context.assume_resident()
+            await workspace.context.prefix.rebuild([workspace.context.path_of(place.snapshot)])
+            workspace.context.prefix.assume_resident()
         yield workspace
     finally:
         await workspace.close()

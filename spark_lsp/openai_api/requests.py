@@ -138,6 +138,6 @@ def _refusal(request: Common) -> ApiError | None:
     ]
     if isinstance(request, CompletionBody):
         wanted.append(("best_of", (request.best_of or 1) != 1, "Only one choice per request is supported."))
-        wanted.append(("echo", request.echo, "The prompt is not repeated."))
+        wanted.append(("echo", request.echo, "`echo` is not supported: an answer never repeats the prompt."))
         wanted.append(("prompt", not isinstance(request.prompt, str), "The prompt must be one string."))
     return next((invalid(message, param, "unsupported") for param, is_wanted, message in wanted if is_wanted), None)

@@ -34,7 +34,7 @@ class TypingPrompts:
     def __init__(self, context: WorkspaceContext) -> None:
         self._context = context
         self._last: dict[str, _LastPrompt] = {}
-        self._engines_lost = context.engines_lost
+        self._engines_lost = context.prefix.engines_lost
         self._is_cost_asked = False
 
     @property
@@ -64,7 +64,7 @@ class TypingPrompts:
         last = self._last.get(snapshot.uri)
         if last is not None and last.is_behind:  # the best one stays too far away until a pause lets it be prefilled
             going_on = await self._context.continue_for(last.packed, last.text, snapshot, offset)
-            order, quick_tokens = self._context.order, self._context.quick_tokens
+            order, quick_tokens = self._context.model.order, self._context.quick_tokens
             if going_on is not None and unread_tokens(going_on, last.packed, order) <= quick_tokens:
                 self._last[snapshot.uri] = _LastPrompt(snapshot.text, offset, going_on, is_behind=True)
                 return going_on
@@ -104,17 +104,17 @@ class TypingPrompts:
 
     async def _follow_engine(self) -> None:
         """Forget what an engine that is gone had prefilled; ask a new one once what it measured when it was loaded."""
-        if self._engines_lost != self._context.engines_lost:
-            self._engines_lost = self._context.engines_lost
+        if self._engines_lost != self._context.prefix.engines_lost:
+            self._engines_lost = self._context.prefix.engines_lost
             self._is_cost_asked = False
             self._last.clear()
         if not self._is_cost_asked:
             self._is_cost_asked = True
-            await self._context.learn_cost()
+            await self._context.model.learn_cost()
 
     async def _choose(self, best: Packed, snapshot: Snapshot, offset: int) -> tuple[Packed, _PromptKind]:
         """Return the best prompt, or where too much of it is to be prefilled, the last one continued or a small one."""
-        order, last = self._context.order, self._last.get(snapshot.uri)
+        order, last = self._context.model.order, self._last.get(snapshot.uri)
         prefilled = last.packed if last else None
         unread = unread_tokens(best, prefilled, order)
         if unread <= self._context.quick_tokens:

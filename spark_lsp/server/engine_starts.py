@@ -56,7 +56,7 @@ class EngineStarts:
     async def _forget(self) -> None:
         await self._workspace.stop_generating()
         await self._workspace.leave_chat_engine()
-        self._workspace.context.engine_lost()
+        self._workspace.context.prefix.engine_lost()
 
     async def leave(self) -> None:
         """Leave the engine as soon as it has nothing to do for anyone, unless completions are resumed before."""
@@ -69,7 +69,7 @@ class EngineStarts:
 
     def lost(self) -> None:
         """Notice that a request met no engine: what it had read is gone, and it is started in the background."""
-        self._workspace.context.engine_lost()
+        self._workspace.context.prefix.engine_lost()
         self._window.tasks.spawn(self.start(), "engine")
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ async def rebuild_cached_prefix(window: EditorWindow, workspace: Workspace) -> N
         window.tell_status()
 
     reading = await workspace.rebuild_cached_prefix(window.documents.paths(workspace.root), warmed)
-    if reading is None or workspace.context.unread_tokens < LONG_READ_TOKENS:
+    if reading is None or workspace.context.prefix.unread_tokens < LONG_READ_TOKENS:
         return
     async with window.client.progress("Prefilling the workspace") as progress:
         report = progress

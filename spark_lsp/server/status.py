@@ -42,7 +42,7 @@ def status_of(
     """Work the status out of the state of the moment."""
     model = workspace.engine.model if workspace else None
     name = model.name if model else ""
-    resident = workspace.context.resident_tokens if workspace else 0
+    resident = workspace.context.prefix.resident_tokens if workspace else 0
     busy = bool(workspace and (workspace.completer.busy or indexing or starting))
     kind: StatusKind
     if problem:

@@ -229,7 +229,7 @@ class WorkspaceFolder:
         if workspace.engine.model is None:
             self._window.tasks.spawn(self.served.engine.start(), "engine")
             return
-        workspace.context.check_prefilled()
+        workspace.context.prefix.check_prefilled()
         self._window.tasks.spawn(self.served.index.rebuild_cached_prefix(), "cached prefix")
 
     def left(self) -> None:

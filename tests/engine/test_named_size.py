@@ -6,7 +6,7 @@ from spark_lsp.app import MIN_TOKENS, open_engine, usual_context_tokens
 from spark_lsp.catalog.model_names import resolve_model, useful_tokens
 from spark_lsp.config import ContextSettings, Settings
 from spark_lsp.engine.local.local_engine import EngineLaunch, LocalEngine
-from spark_lsp.prompt.workspace_context import REPLY_TOKENS
+from spark_lsp.prompt.budget_policy import REPLY_TOKENS
 
 
 def launch(named_tokens: int, settings: Settings | None = None) -> EngineLaunch:

@@ -93,10 +93,10 @@ async def test_definitions_of_other_files_are_found(tmp_path: Path) -> None:
     for package in ("_pytest", "huggingface_hub", "rich"):
         workspace = await _installed(package, tmp_path / package)
         assert workspace.index is not None
-        workspace.context.fix_size(4096)
+        workspace.context.model.fix_size(4096)
         for case in choose_cases(workspace.index.view(), 20, seed=5):
             workspace.index.update(case.path, case.text)
-            workspace.context.engine_lost()
+            workspace.context.prefix.engine_lost()
             packed = await workspace.context.pack_for(case.snapshot, case.offset)
             assert packed.tokens <= 4096
             counts.add(case, lines_of(packed.segments))

@@ -142,7 +142,7 @@ async def test_two_models_each_for_its_route_and_by_name() -> None:
         (CHAT, {"messages": HI, "temperature": 9}, None, "<= 2"),
         (CHAT, {"messages": HI, "stop": ["x"] * 17}, None, "At most 16 stops"),
         ("/v1/completions", {"prompt": ["a", "b"]}, "unsupported", "one string"),
-        ("/v1/completions", {"prompt": "a", "echo": True}, "unsupported", "not repeated"),
+        ("/v1/completions", {"prompt": "a", "echo": True}, "unsupported", "`echo`"),
         ("/v1/completions", {"prompt": "word " * 40_000}, "context_length_exceeded", "the context of scripted holds"),
     ],
 )

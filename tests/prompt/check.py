@@ -16,10 +16,10 @@ async def packed_for(
     engine = ScriptedEngine(["x"], family=family, fim_order="spm" if family == "qwen2.5-coder" else "psm")
     workspace = TestWorkspace(engine, index=indexed(fixture, folder))
     await engine.start()
-    workspace.context.fix_size(tokens)
+    workspace.context.model.fix_size(tokens)
     if cached_prefix:
-        await workspace.context.rebuild([fixture.path])
-        workspace.context.assume_resident()
+        await workspace.context.prefix.rebuild([fixture.path])
+        workspace.context.prefix.assume_resident()
     return await workspace.context.pack_for(snapshot_of(fixture.path, fixture.text), fixture.offset)
 
 

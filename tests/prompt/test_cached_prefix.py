@@ -17,10 +17,10 @@ from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.prompt.budget import CONTEXT_FIRST, WINDOW_FIRST, Budget, Split, budget_for
 from spark_lsp.prompt.budget_policy import REPLY_TOKENS
 from spark_lsp.prompt.cached_prefix import ELSEWHERE, MAX_READ_AGAIN, keep_what_is_read
+from spark_lsp.prompt.prefix_prefill import CACHED_PREFIX_PRIORITY
 from spark_lsp.prompt.segment import Segment
 from spark_lsp.prompt.token_counts import TokenCounter
 from spark_lsp.prompt.window import choose_window
-from spark_lsp.prompt.workspace_context import CACHED_PREFIX_PRIORITY
 from spark_lsp.text.snapshot import LineTable
 from spark_lsp.trace import TraceLog
 from spark_lsp.workspace import Workspace
@@ -40,30 +40,30 @@ async def _rooms(folder: Path) -> tuple[TestWorkspace, ScriptedEngine]:
 
 async def test_edited_file_moves_to_the_end(tmp_path: Path) -> None:
     workspace, _ = await _rooms(tmp_path)
-    await workspace.context.rebuild(["main.py"])
-    before = [segment.path for segment in workspace.context.cached_prefix]
+    await workspace.context.prefix.rebuild(["main.py"])
+    before = [segment.path for segment in workspace.context.prefix.segments]
     assert workspace.index is not None
     workspace.index.update("m2.py", "def function_2(argument):\n    return 'changed'\n")
-    await workspace.context.rebuild(["main.py"])
-    after = [segment.path for segment in workspace.context.cached_prefix]
+    await workspace.context.prefix.rebuild(["main.py"])
+    after = [segment.path for segment in workspace.context.prefix.segments]
     assert after == [path for path in before if path != "m2.py"] + ["m2.py"]
 
 
 async def test_opened_file_leaves_the_cached_prefix(tmp_path: Path) -> None:
     workspace, _ = await _rooms(tmp_path)
-    await workspace.context.rebuild(["main.py", "m0.py"])
-    assert "m0.py" not in [segment.path for segment in workspace.context.cached_prefix]
+    await workspace.context.prefix.rebuild(["main.py", "m0.py"])
+    assert "m0.py" not in [segment.path for segment in workspace.context.prefix.segments]
 
 
 async def test_warming_reads_the_cached_prefix_and_completions_use_what_is_read(tmp_path: Path) -> None:
     workspace, engine = await _rooms(tmp_path)
-    await workspace.context.rebuild(["main.py"])
+    await workspace.context.prefix.rebuild(["main.py"])
     snapshot = snapshot_of("main.py", "x = function_1(\n")
     cold = await workspace.context.pack_for(snapshot, 15)
     assert not any(segment.stable for segment in cold.segments)
     steps: list[tuple[int, int]] = []
-    await workspace.context.warm(lambda done, total: steps.append((done, total)))
-    assert steps[-1][0] == steps[-1][1] == workspace.context.resident_tokens > 0
+    await workspace.context.prefix.warm(lambda done, total: steps.append((done, total)))
+    assert steps[-1][0] == steps[-1][1] == workspace.context.prefix.resident_tokens > 0
     assert all(request.max_tokens == 0 and request.priority == CACHED_PREFIX_PRIORITY for request in engine.requests)
     warm = await workspace.context.pack_for(snapshot, 15)
     assert sum(segment.stable and segment.cached for segment in warm.segments) == 6
@@ -91,7 +91,7 @@ async def _rooms_in_pieces(folder: Path, is_resting: Callable[[], bool] | None =
     index = indexed(parse_fixture(files + "#- main.py\nx = $0\n"), folder)
     workspace = TestWorkspace(_InPieces([""]), index=index, is_resting=is_resting, look_again_s=0.0)
     await workspace.engine.start()
-    await workspace.context.rebuild(["main.py"])
+    await workspace.context.prefix.rebuild(["main.py"])
     return workspace
 
 
@@ -103,7 +103,7 @@ async def test_a_cached_prefix_that_is_being_read_is_shown_in_few_steps(tmp_path
         read.append(done)
         shown.append(workspace.context.digest)
 
-    await workspace.context.warm(tell)
+    await workspace.context.prefix.warm(tell)
     pieces = len(set(read) - {0})
     steps = len(dict.fromkeys(shown))
     assert pieces > 20
@@ -130,10 +130,10 @@ async def test_while_the_user_types_no_key_has_to_read_its_window_behind_more_of
     context = (await _rooms_in_pieces(tmp_path, typist.is_resting)).context
     context.learn(Usage(prefill_cost=PrefillCost(5.0, 0.1)))  # a window takes two seconds
     shown: list[str] = []
-    await context.warm(lambda _done, _of: shown.append(context.digest))
+    await context.prefix.warm(lambda _done, _of: shown.append(context.digest))
     assert len(set(shown)) == 2, "nothing, and the first piece"
     typist.looks = 5
-    await context.show_all()
+    await context.prefix.show_all()
     packed = await context.pack_for(snapshot_of("main.py", "x = "), 4)
     assert sum(segment.stable for segment in packed.segments) == 60
 
@@ -141,7 +141,7 @@ async def test_while_the_user_types_no_key_has_to_read_its_window_behind_more_of
 async def test_where_reading_a_window_is_quick_more_of_a_cached_prefix_is_shown_at_any_key(tmp_path: Path) -> None:
     workspace = await _rooms_in_pieces(tmp_path, lambda: False)
     workspace.context.learn(Usage(prefill_cost=PrefillCost(0.01, 0.0)))
-    await workspace.context.warm()
+    await workspace.context.prefix.warm()
     packed = await workspace.context.pack_for(snapshot_of("main.py", "x = "), 4)
     assert sum(segment.stable for segment in packed.segments) == 60
 
@@ -254,22 +254,22 @@ async def test_another_file_makes_little_of_a_large_workspace_be_read_again(tmp_
     )
     await workspace.engine.start()
     context = workspace.context
-    context.fix_size(3000)
-    await context.rebuild(["m010.py"])
-    context.assume_resident()
-    whole = context.resident_tokens
+    context.model.fix_size(3000)
+    await context.prefix.rebuild(["m010.py"])
+    context.prefix.assume_resident()
+    whole = context.prefix.resident_tokens
     for path in ("m011.py", "m012.py", "m013.py"):
-        await context.rebuild(["m010.py", path])
-        assert context.resident_tokens >= (1 - MAX_READ_AGAIN) * whole * 0.9, path  # the opened file itself goes
-        context.assume_resident()
+        await context.prefix.rebuild(["m010.py", path])
+        assert context.prefix.resident_tokens >= (1 - MAX_READ_AGAIN) * whole * 0.9, path  # the opened file itself goes
+        context.prefix.assume_resident()
 
 
 async def test_lost_engine_has_read_nothing(tmp_path: Path) -> None:
     workspace, _ = await _rooms(tmp_path)
-    await workspace.context.rebuild([])
-    workspace.context.assume_resident()
-    workspace.context.engine_lost()
-    assert workspace.context.resident_tokens == 0
+    await workspace.context.prefix.rebuild([])
+    workspace.context.prefix.assume_resident()
+    workspace.context.prefix.engine_lost()
+    assert workspace.context.prefix.resident_tokens == 0
 
 
 def _budget_at(tokens_per_s: float, split: Split = WINDOW_FIRST) -> Budget:
@@ -356,10 +356,10 @@ async def test_a_report_may_be_longer_than_the_engine_holds_and_a_prompt_may_not
     workspace, _ = await _rooms(tmp_path)
     assert workspace.engine.model is not None
     held = workspace.engine.model.context_tokens
-    workspace.context.fix_size(2 * held)
+    workspace.context.model.fix_size(2 * held)
     assert workspace.context.budget().total_tokens == held - REPLY_TOKENS
     assert workspace.context.budget(3 * held).total_tokens == 3 * held
-    workspace.context.fix_size(2 * held, is_report=True)
+    workspace.context.model.fix_size(2 * held, is_report=True)
     assert workspace.context.budget().total_tokens == 2 * held
 
 
@@ -388,5 +388,5 @@ async def test_empty_files_do_not_keep_a_small_workspace_from_being_shown_whole(
     files = "#- pkg/__init__.py\n#- pkg/a.py\ndef alpha(x):\n    return x\n#- main.py\nx = $0\n"
     workspace = TestWorkspace(engine, index=indexed(parse_fixture(files), tmp_path))
     await engine.start()
-    await workspace.context.rebuild(["main.py"])
-    assert [(segment.path, segment.kind) for segment in workspace.context.cached_prefix] == [("pkg/a.py", "file")]
+    await workspace.context.prefix.rebuild(["main.py"])
+    assert [(segment.path, segment.kind) for segment in workspace.context.prefix.segments] == [("pkg/a.py", "file")]

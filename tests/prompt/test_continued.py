@@ -40,7 +40,7 @@ async def _type(workspace: TestWorkspace, typed: str) -> list[tuple[Packed, int]
     for end in range(len(typed) + 1):
         text = ABOVE + typed[:end] + BELOW
         packed = await workspace.prompts.pack_for(snapshot_of("box.py", text), len(ABOVE) + end)
-        keys.append((packed, unread_tokens(packed, last, workspace.context.order)))
+        keys.append((packed, unread_tokens(packed, last, workspace.context.model.order)))
         last = packed
     return keys
 
@@ -115,7 +115,7 @@ async def test_the_first_prompt_is_small_where_the_engine_measured_that_prefill_
 async def test_an_engine_that_was_lost_has_prefilled_nothing() -> None:
     workspace = await _open()
     await _type(workspace, "x = 1\n")
-    workspace.context.engine_lost()
+    workspace.context.prefix.engine_lost()
     snapshot = snapshot_of("box.py", ABOVE + "x = 1\n" + BELOW)
     packed = await workspace.prompts.pack_for(snapshot, len(ABOVE) + 6)
     assert unread_tokens(packed, None, "psm") > 64

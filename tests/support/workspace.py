@@ -18,8 +18,9 @@ from spark_lsp.index.storage.view import EMPTY_VIEW
 from spark_lsp.index.store import Index
 from spark_lsp.pacing import TypingActivity
 from spark_lsp.prompt.budget_policy import PromptLimits
+from spark_lsp.prompt.prefix_prefill import LOOK_AGAIN_S
 from spark_lsp.prompt.typing_prompts import TypingPrompts
-from spark_lsp.prompt.workspace_context import LOOK_AGAIN_S, WorkspaceContext
+from spark_lsp.prompt.workspace_context import WorkspaceContext
 from spark_lsp.text.language import language_of_path
 from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.trace import TraceRecord
