@@ -116,7 +116,8 @@ async def walk(base: Path, steps: Sequence[Step]) -> None:
         assert [engine for engine in left if engine.model] == [], "a removed folder keeps no engine"
         records = [record for record in window.session.log.records() if record.name == "completion"]
         assert len(records) == taken.requests, "each request has one answer"
-        assert {record.reason for record in records} <= {"ok", "superseded", "trimmed.rejected", "timeout"}
+        late = {"timeout", "engine.starting"}  # at the deadline of a request, on a machine with other work
+        assert {record.reason for record in records} <= {"ok", "superseded", "trimmed.rejected", *late}
         for root, engines in window.opened.items():
             asked = "".join(getattr(part, "text", "") for engine in engines for part in engine.sent())
             own = root.name if root else ""
