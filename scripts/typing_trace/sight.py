@@ -21,8 +21,11 @@ def repeats(cursor: CursorContext, text: str, replaced: int) -> bool:
 
 
 def unbalances(cursor: CursorContext, text: str, replaced: int) -> bool:
-    """Whether a text leaves a bracket open, or closes one too many."""
+    """Whether a text leaves a bracket open, or closes one too many; within a half-typed string there are none."""
     before, after = cursor.around
+    opened = cursor.quotes.opener.search(cursor.quotes.blanked(cursor.line_prefix))
+    if opened and opened[0][-1] not in text:
+        return False
     return imbalance(before + text + after[replaced:]) > imbalance(before + after)
 
 

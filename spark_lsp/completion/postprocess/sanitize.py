@@ -107,14 +107,22 @@ def is_fit(cursor: CursorContext, text: str, replaced: int) -> bool:
     opened_before, closed_before = cursor.imbalance_with()
     if opened > opened_before or closed > closed_before:
         return False
-    if unclosed(text, cursor.quotes) and closed == closed_before:  # it closes one bracket and leaves another one open
-        return False
+    if unclosed(text, cursor.quotes) and (
+        closed == closed_before or opened > _opened_by_closers(cursor, text, replaced)
+    ):
+        return False  # it closes one bracket and leaves another one open
     if cursor.tree is None:
         return True
     edited = cursor.tree.edited(Span(cursor.offset, cursor.offset + replaced), text)
     if edited.dangles_at(cursor.offset + len(text)) and not cursor.line_suffix.strip():
         return False
     return edited.error_count <= cursor.tree.error_count
+
+
+def _opened_by_closers(cursor: CursorContext, text: str, replaced: int) -> int:
+    """Return how many brackets stay open with only the closers of a text that close what was open before it."""
+    closers = "".join(text[at] for at in unopened_at(text, cursor.quotes))
+    return cursor.imbalance_with(closers, replaced)[0]
 
 
 def _ends(cursor: CursorContext, text: str, *, whole: bool) -> Iterator[int]:
