@@ -43,6 +43,7 @@ from spark_lsp.prompt.typing_prompts import TypingPrompts
 from spark_lsp.prompt.workspace_context import WorkspaceContext
 from spark_lsp.text.snapshot import Snapshot, content_hash, notebook_of
 from spark_lsp.trace import TraceLog
+from spark_lsp.verdict.ask_tools import ToolVerdicts
 from spark_lsp.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -145,6 +146,11 @@ def kv_cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("spark-lsp")) / "kv"
 
 
+def verdict_cache_folder(root: Path) -> Path:
+    """Return where the tools that check edits keep what they know of a workspace."""
+    return Path(platformdirs.user_cache_dir("spark-lsp")) / "verdict" / content_hash(str(root))
+
+
 def feedback_path() -> Path:
     """Return where the local accept statistics are kept."""
     return Path(platformdirs.user_state_dir("spark-lsp")) / "feedback.jsonl"
@@ -182,9 +188,7 @@ def open_workspace(
     is_withheld = _withheld(root, settings)
     completer = _completer(engine, prompts, index, root, settings, previous, log, record, is_withheld, numbers)
     chat = open_chat_engine(settings, root)
-    actions = ActionRunner(
-        CATALOG, engine, context, settings.actions, log.add, is_withheld=is_withheld, chat_engine=chat
-    )
+    actions = _actions(engine, chat, context, root, settings, log, is_withheld)
     cursor_prefetch = CursorPrefetch(engine, context, prompts, completer.refuses, typing)
     return Workspace(
         root,
@@ -259,6 +263,29 @@ def _completer(
         record=recorder(record) if record else None,
         open_texts=open_texts,
         numbers=numbers,
+    )
+
+
+def _actions(
+    engine: Engine,
+    chat: Engine | None,
+    context: WorkspaceContext,
+    root: Path | None,
+    settings: Settings,
+    log: TraceLog,
+    is_withheld: Callable[[Snapshot], bool],
+) -> ActionRunner:
+    """Return the code actions; the tools that the user allows check their edits in a workspace with a folder."""
+    return ActionRunner(
+        CATALOG,
+        engine,
+        context,
+        settings.actions,
+        log.add,
+        is_withheld=is_withheld,
+        chat_engine=chat,
+        verdicts=ToolVerdicts(root, settings.verdict, verdict_cache_folder(root)) if root else None,
+        root=root,
     )
 
 

@@ -125,6 +125,28 @@ class ActionsSettings(msgspec.Struct, frozen=True, rename="camel"):
     ] = "ask"
 
 
+VerdictTool = Literal["mypy"]
+
+
+class VerdictSettings(msgspec.Struct, frozen=True, rename="camel"):
+    """Type checkers and compilers that check an edit before it is offered."""
+
+    tools: Annotated[
+        tuple[VerdictTool, ...],
+        Meta(
+            description="Tools that check each edit of a code action where the workspace configures them; empty: none. "
+            "They run on your machine with your rights: see docs/security.md."
+        ),
+    ] = ()
+    paths: Annotated[
+        Mapping[str, str],
+        Meta(description="Absolute path of a tool's program, by its name; others are taken from your PATH."),
+    ] = msgspec.field(default_factory=dict)
+    time_limit_ms: Annotated[
+        int, Meta(ge=100, le=600_000, description="Maximum time for the tools to check one edit, in ms.")
+    ] = 20_000
+
+
 class EditsSettings(msgspec.Struct, frozen=True, rename="camel"):
     """Next edits."""
 
@@ -166,6 +188,7 @@ class Settings(msgspec.Struct, frozen=True, rename="camel"):
     completion: CompletionSettings = msgspec.field(default_factory=CompletionSettings)
     engine: EngineSettings = EngineSettings()
     actions: ActionsSettings = ActionsSettings()
+    verdict: VerdictSettings = msgspec.field(default_factory=VerdictSettings)
     edits: EditsSettings = EditsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     engine_tokens: int = 0

@@ -6,11 +6,13 @@ To add an action, add a file with an ``Action`` and a row in ``catalog``. Listin
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from spark_lsp.actions.assumption import PROVED
 from spark_lsp.actions.check import failure
 from spark_lsp.actions.refusal import Assumption, Refusal, RefusalCode
+from spark_lsp.actions.verdict_gate import refusal_by
 from spark_lsp.actions.withheld import WithheldEngine
 from spark_lsp.config import ActionsSettings
 from spark_lsp.engine.base import Engine, Usage
@@ -22,6 +24,7 @@ from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.text.syntax import Syntax, parse
 from spark_lsp.text.syntax_cache import SYNTAX_CACHE
 from spark_lsp.trace import Trace, TraceRecord, bug
+from spark_lsp.verdict.base import EditedFile, NoVerdicts, Verdict, Verdicts
 
 Needs = Literal["none", "fim", "chat"]
 
@@ -113,6 +116,7 @@ class Proposal:
     ``message`` says in one sentence why there are none; ``refusal`` is the code if program analysis refused.
     ``files`` are edits of other files that belong to them. ``asks`` makes the client ask the user for confirmation.
     ``assumptions`` are what the edits rest on without a proof; with a refusal, what would lift it.
+    ``verdicts`` are those of the tools that checked the edits, or could not.
     """
 
     id: str
@@ -124,6 +128,7 @@ class Proposal:
     asks: bool = False
     refusal: RefusalCode | None = None
     assumptions: frozenset[Assumption] = PROVED
+    verdicts: tuple[Verdict, ...] = ()
 
 
 def refused(action_id: str, refusal: Refusal) -> Proposal:
@@ -183,14 +188,21 @@ class ActionRunner:
         *,
         is_withheld: Callable[[Snapshot], bool] = lambda _snapshot: False,
         chat_engine: Engine | None = None,
+        verdicts: Verdicts | None = None,
+        root: Path | None = None,
     ) -> None:
-        """``chat_engine`` serves the actions that need a chat template; without it ``engine`` serves all actions."""
+        """``chat_engine`` serves the actions that need a chat template; without it ``engine`` serves all actions.
+
+        ``verdicts`` are asked about each edit before it is handed out; ``root`` is what paths of files start at.
+        """
         self._catalog = catalog
         self._tools = Tools(engine, context)
         self._chat_engine = chat_engine or engine
         self._settings = settings
         self._log = log
         self._is_withheld = is_withheld
+        self._verdicts = verdicts or NoVerdicts()
+        self._root = root
 
     def available(
         self, target: Target, *, precheck: bool = False, is_late: Callable[[], bool] = lambda: False
@@ -257,7 +269,7 @@ class ActionRunner:
         tools = Tools(engine, self._tools.context, progress or self._tools.progress, accepts)
         reason = Reason.CANCELLED
         try:
-            proposal = await _checked(await action.propose(target, tools), target)
+            proposal = await self._judged(await _checked(await action.propose(target, tools), target), target)
             reason = proposal.reason
         except SparkError as error:
             reason = error.reason
@@ -265,6 +277,14 @@ class ActionRunner:
         finally:
             self._log(trace.finish(reason))
         return proposal
+
+    async def _judged(self, proposal: Proposal, target: Target) -> Proposal:
+        """Return the proposal with the tools' verdicts, without its edits if these refuse it."""
+        verdicts = await self._verdicts.of(_edited_files(proposal, target, self._root))
+        refusal = refusal_by(verdicts, proposal.assumptions) if verdicts else None
+        if refusal is None:
+            return replace(proposal, verdicts=verdicts)
+        return replace(refused(proposal.id, refusal), usage=proposal.usage, verdicts=verdicts)
 
     def _why_not(self, action_id: str, target: Target) -> str:
         """Say in one sentence why an action was not run: the loaded model cannot do it, or it does not apply."""
@@ -287,6 +307,14 @@ class ActionRunner:
         if model is None or needs == "none":
             return True
         return bool(model.family) if needs == "fim" else model.has_chat_template
+
+
+def _edited_files(proposal: Proposal, target: Target, root: Path | None) -> list[EditedFile]:
+    """Return the files on disk that a proposal changes; new files and documents without a file are not among them."""
+    path = target.snapshot.path
+    own = [EditedFile(path, target.snapshot.text, proposal.edits)] if path is not None and proposal.edits else []
+    others = [] if root is None else [(root / file.path, file) for file in proposal.files]
+    return own + [EditedFile(there, file.text, file.edits) for there, file in others if file.text is not None]
 
 
 async def _checked(proposal: Proposal, target: Target) -> Proposal:

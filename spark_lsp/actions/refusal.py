@@ -16,6 +16,7 @@ RefusalCode = Literal[
     "calls",
     "changed",
     "closure",
+    "diagnostic",
     "identity",
     "indexing",
     "jump",
@@ -30,6 +31,7 @@ RefusalCode = Literal[
     "selection",
     "type",
     "unbound",
+    "unchecked",
     "unfaithful",
     "unreadable",
 ]

@@ -16,9 +16,11 @@ from spark_lsp.cli.oneshot import settings_of, workspace_for
 from spark_lsp.cli.place import FileSpan, decode, read_place, workspace_of
 from spark_lsp.cli.terminal import console, err, out_json
 from spark_lsp.errors import WorkspaceError
+from spark_lsp.index.scan.places import shown_path
 from spark_lsp.server.convert import range_as_json
 from spark_lsp.text.edit import apply_edits
 from spark_lsp.text.snapshot import LineTable
+from spark_lsp.verdict.base import Verdict
 
 
 def actions(
@@ -84,7 +86,7 @@ def _show_proposal(proposal: Proposal, where: FileSpan, root: Path, *, write: bo
     others = [(file, apply_edits(file.text or "", file.edits)) for file in proposal.files]
     diff = _diff(name, text, after) + "".join(_diff(file.path, file.text or "", new) for file, new in others)
     if as_json:
-        out_json(_proposal_json(proposal, where, name, diff))
+        out_json(_proposal_json(proposal, where, root, name, diff))
     elif diff:
         console().print(Highlighted(diff, "diff", background_color="default", word_wrap=True))
     if not diff and not as_json:
@@ -93,6 +95,9 @@ def _show_proposal(proposal: Proposal, where: FileSpan, root: Path, *, write: bo
         raise WorkspaceError(proposal.message or f"{proposal.id} changes nothing here.", fix=fix)
     if diff and proposal.assumptions:
         err(f"This edit {sentence(proposal.assumptions)}.\n")
+    for verdict in proposal.verdicts:
+        if diff and not as_json:
+            err(f"{verdict.message or f'{verdict.tool} reports nothing new.'}\n")
     if write:
         edited = [(path, text, after, where.encoding)] if proposal.edits else []
         _write([*edited, *(_other_file(root / file.path, file.text, new) for file, new in others)])
@@ -153,7 +158,7 @@ def _diff(name: str, before: str, after: str) -> str:
     )
 
 
-def _proposal_json(proposal: Proposal, where: FileSpan, name: str, diff: str) -> dict[str, Any]:
+def _proposal_json(proposal: Proposal, where: FileSpan, root: Path, name: str, diff: str) -> dict[str, Any]:
     text, lines = where.snapshot.text, where.snapshot.lines
     edits = [
         {"path": name, "range": range_as_json(text, lines, edit.span), "newText": edit.new_text}
@@ -173,5 +178,25 @@ def _proposal_json(proposal: Proposal, where: FileSpan, name: str, diff: str) ->
         "message": proposal.message,
         "refusal": proposal.refusal,
         "assumptions": {name: SENTENCES[name] for name in sorted(proposal.assumptions)},
+        "verdicts": [_verdict_json(verdict, root) for verdict in proposal.verdicts],
         "stats": {name: value for name, value in msgspec.to_builtins(proposal.usage).items() if name != "prefill_cost"},
+    }
+
+
+def _verdict_json(verdict: Verdict, root: Path) -> dict[str, Any]:
+    rows = [
+        {
+            "path": shown_path(root, problem.path),
+            "line": problem.line,
+            "code": problem.code,
+            "message": problem.message,
+        }
+        for problem in verdict.problems
+    ]
+    return {
+        "tool": verdict.tool,
+        "status": verdict.status,
+        "message": verdict.message,
+        "problems": rows,
+        "duration_ms": round(verdict.duration_ms, 1),
     }

@@ -247,11 +247,17 @@ def workspace_edit(
     note = types.ChangeAnnotation(
         label=titled(title or "Spark", proposal.assumptions),
         needs_confirmation=proposal.asks or bool(proposal.assumptions),
-        description=sentence(proposal.assumptions).capitalize() or None,
+        description=_description(proposal) or None,
     )
     return types.WorkspaceEdit(
         document_changes=[*creates, *changes], change_annotations={ANNOTATION: note} if annotated else None
     )
+
+
+def _description(proposal: Proposal) -> str:
+    """Return what the user should know of an edit: what it rests on, and which tool could not check it."""
+    unchecked = [verdict.message for verdict in proposal.verdicts if not verdict.is_known]
+    return " ".join(part for part in (sentence(proposal.assumptions).capitalize(), *unchecked) if part)
 
 
 def _can_confirm(session: Session) -> bool:

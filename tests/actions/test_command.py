@@ -74,7 +74,7 @@ def test_list_and_apply_with_the_shipped_model(account: Path, variables: dict[st
     ]
     answer = json.loads(_spark(variables, "actions", place, "--apply", "implement.body", "--json"))
     assert account.read_bytes() == before
-    assert answer.keys() == {"id", "edits", "diff", "reason", "message", "refusal", "assumptions", "stats"}
+    assert answer.keys() == {"id", "edits", "diff", "reason", "message", "refusal", "assumptions", "verdicts", "stats"}
     assert answer["id"] == "implement.body"
     assert answer["stats"].keys() == USAGE
     assert answer["stats"]["prompt_tokens"] > 0

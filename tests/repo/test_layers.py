@@ -28,18 +28,23 @@ ALLOWED: dict[str, frozenset[str]] = {
             "llama",
             "catalog",
             "openai_api",
+            "verdict",
         }
     )
     | TEXT,
     "bench": frozenset({"completion", "edits", "prompt", "index", "engine", "llama", "catalog"}) | TEXT,
-    "doctor": frozenset({"app", "server", "completion", "engine", "llama", "catalog", "openai_api"}) | TEXT,
-    "app": frozenset({"workspace", "server", "completion", "actions", "prompt", "index", "engine", "catalog"}) | TEXT,
+    "doctor": frozenset({"app", "server", "completion", "engine", "llama", "catalog", "openai_api", "verdict"}) | TEXT,
+    "app": frozenset(
+        {"workspace", "server", "completion", "actions", "prompt", "index", "engine", "catalog", "verdict"}
+    )
+    | TEXT,
     "workspace": frozenset({"completion", "actions", "prompt", "index", "engine.base"}) | TEXT,
     "server": frozenset({"workspace", "completion", "edits", "actions", "prompt", "index", "engine.base"}) | TEXT,
     "completion": frozenset({"prompt", "index"}) | ENGINE_INTERFACE | TEXT,
     "edits": frozenset({"actions", "index"}) | TEXT,
-    "actions": frozenset({"prompt", "index"}) | ENGINE_INTERFACE | TEXT,
+    "actions": frozenset({"prompt", "index", "verdict.base"}) | ENGINE_INTERFACE | TEXT,
     "prompt": frozenset({"index"}) | ENGINE_INTERFACE | TEXT,
+    "verdict": frozenset({"index"}) | TEXT,
     "index": TEXT,
     "engine": LEAVES,
     "llama": ENGINE_INTERFACE | {"engine.wire", "errors", "trace"},

@@ -10,8 +10,10 @@ CITED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 NEVER_CALLED = frozenset(
     {"eval", "exec", "os.system", "os.popen", "pickle.load", "pickle.loads", "marshal.loads", "shelve.open"}
 )
-MAY_START_PROGRAMS = ("bench", "catalog", "doctor", "engine", "index", "llama")
-"""Folders that start our own programs, pip or git. Those that handle what a model writes are not among them."""
+MAY_START_PROGRAMS = ("bench", "catalog", "doctor", "engine", "index", "llama", "verdict")
+"""Folders that start our own programs, pip, git or a tool that the user allows.
+
+Those that handle what a model writes are not among them."""
 
 
 def test_every_cited_test_is_there() -> None:
