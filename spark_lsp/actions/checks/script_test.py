@@ -77,8 +77,14 @@ def script_sure_part(pieces: Sequence[TextProbability]) -> str:
     syntax = parse(LANGUAGES["typescript"], raw)
     if syntax is None:
         return raw
+    values = {
+        text_of(name): node.child_by_field_name("value")
+        for node in inside(syntax.tree.root_node)
+        if node.type == "variable_declarator" and (name := node.child_by_field_name("name")) is not None
+    }
     for call in sorted(_equalities(syntax.tree.root_node), key=lambda node: node.start_byte):
         value = _expected(call)
+        value = values.get(text_of(value), value) if value is not None and value.type == "identifier" else value
         span = syntax.wrap(value).span if value is not None else None
         if span is not None and probability_of(pieces, span.start, span.end) < MIN_SURE:
             start = raw.rfind("\n", 0, syntax.wrap(call).span.start) + 1

@@ -1,12 +1,18 @@
-"""The examples of lint rules: what ruff reports in both texts."""
+"""The examples of lint rules: what ruff and eslint report in both texts."""
 
 import ast
+import os
 import textwrap
+from pathlib import Path
 
 import pytest
 
 from scripts.judge_actions.linters import ruff_codes
-from spark_lsp.actions.chat.lint_examples import BEGINS_OTHERWISE, EXAMPLES, Example
+from scripts.judge_actions.node_tools import NodeFolder, NodePackage
+from scripts.judge_actions.script_tasks import LINT_RULES
+from spark_lsp.actions.chat.lint_examples import BEGINS_OTHERWISE, EXAMPLES, SCRIPT_EXAMPLES, Example
+from spark_lsp.text.language import LANGUAGES
+from spark_lsp.text.syntax import parse
 
 HEAD = """\
 import warnings
@@ -47,6 +53,35 @@ def test_ruff_finds_it_before_and_not_after(code: str, example: Example) -> None
 def test_both_texts_parse(code: str, example: Example) -> None:
     ast.parse(_whole(code, example.before))
     ast.parse(_whole(code, example.after))
+
+
+@pytest.mark.parametrize("name", SCRIPT_EXAMPLES)
+def test_both_texts_of_a_script_parse(name: str) -> None:
+    example = SCRIPT_EXAMPLES[name]
+    for text in (example.before, example.after):
+        syntax = parse(LANGUAGES["typescript"], text)
+        assert syntax is not None
+        assert syntax.error_count == 0
+
+
+def test_eslint_finds_it_before_and_not_after(tmp_path: Path) -> None:
+    """Needs the folder that ``python -m scripts.judge_actions run --typescript`` installs to."""
+    folder = os.environ.get("SPARK_NODE_MODULES", "")
+    if not folder:
+        pytest.skip("SPARK_NODE_MODULES names no folder with eslint")
+    rules = {rule.rpartition("/")[2]: (rule, options) for rule, options in LINT_RULES.items()}
+    rules["dot-notation"] = ("dot-notation", "error")
+    place = NodeFolder(NodePackage("examples", "1", ".", "."), tmp_path, Path(folder))
+    found = []
+    for side in ("before", "after"):
+        texts: dict[str, str | None] = {
+            f"{name}.ts": getattr(example, side) for name, example in SCRIPT_EXAMPLES.items()
+        }
+        findings = place.lint(texts, sorted(texts), dict(rules.values()))
+        found.append(
+            {finding.path.removesuffix(".ts") for finding in findings if rules[finding.path[:-3]][0] == finding.code}
+        )
+    assert found == [SCRIPT_EXAMPLES.keys(), set()]
 
 
 def test_rules_that_begin_otherwise_have_an_example() -> None:

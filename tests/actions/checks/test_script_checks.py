@@ -136,6 +136,8 @@ def test_a_guessed_value_and_what_follows_are_dropped() -> None:
     assert script_sure_part([*sure, *guess]) == "  expect(add(1, 2)).toBe(3);"
     assert script_sure_part(sure) == "  expect(add(1, 2)).toBe(3);\n"
     assert script_sure_part([("  assert.equal(add(1), ", 1.0), ("7", 0.2), (");", 1.0)]) == ""
+    held = [("  const sum = add(1);\n  const wanted = ", 1.0), ("7", 0.2), (";\n  expect(sum).toBe(wanted);", 1.0)]
+    assert script_sure_part(held) == "  const sum = add(1);\n  const wanted = 7;"
 
 
 def test_the_first_assertions_are_kept_and_objects_are_compared_by_value() -> None:
