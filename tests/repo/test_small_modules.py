@@ -9,7 +9,6 @@ MIN_LINES = 60
 
 REASONS: Mapping[str, str] = {
     "actions.catalog": "contributors add a row here; only the composition root names it",
-    "actions.chat.lint_examples": "a table of examples, not code of the action",
     "actions.checks.usage": "a check of generated Python like its neighbours, free of the action",
     "actions.javascript.types": "the importer has 447 lines, and types are a duty of their own",
     "actions.python.analysis.bytecode": "a proof about compiled code, free of renaming's places",

@@ -82,6 +82,8 @@ def script_fix_problem(old: Syntax, new: Syntax, diagnostic: Diagnostic) -> str:
         before, after = (sum(map(counted, inside(syntax.tree.root_node))) for syntax in (old, new))
         if 0 < before <= after:
             return "The problem is still there."
+    if diagnostic.code == "eqeqeq" and _is_stricter(old, new):
+        return "A value that is undefined would be compared otherwise than before."
     start, end = (old.text.count("\n", 0, place) for place in (diagnostic.span.start, diagnostic.span.end))
     for edit in edits_between(old.text, new.text):
         first = old.text.count("\n", 0, edit.span.start)
@@ -208,6 +210,27 @@ def _comment_problem(before: Node, after: Node, instruction: str) -> str:
 def _operator(node: Node) -> str:
     operator = node.child_by_field_name("operator")
     return operator.type if operator is not None else ""
+
+
+def _is_stricter(old: Syntax, new: Syntax) -> bool:
+    """Whether ``a == null``, which also holds for undefined, became a comparison with one of the two."""
+    before, after = (
+        Counter(
+            (_operator(node)[:1], len(_operator(node)), text_of(node.named_children[-1]))
+            for node in _comparisons(syntax)
+        )
+        for syntax in (old, new)
+    )
+    for sign in ("=", "!"):
+        lost = sum((before - after)[sign, 2, value] for value in ("null", "undefined"))
+        gained = after - before
+        if lost > min(gained[sign, 3, value] for value in ("null", "undefined")):
+            return True
+    return False
+
+
+def _comparisons(syntax: Syntax) -> list[Node]:
+    return [node for node in inside(syntax.tree.root_node) if node.type == "binary_expression" and node.named_children]
 
 
 def _without_braces(node: Node) -> bool:

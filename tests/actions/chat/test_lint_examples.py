@@ -72,16 +72,16 @@ def test_eslint_finds_it_before_and_not_after(tmp_path: Path) -> None:
     rules = {rule.rpartition("/")[2]: (rule, options) for rule, options in LINT_RULES.items()}
     rules["dot-notation"] = ("dot-notation", "error")
     place = NodeFolder(NodePackage("examples", "1", ".", "."), tmp_path, Path(folder))
-    found = []
+    reported = []
     for side in ("before", "after"):
         texts: dict[str, str | None] = {
             f"{name}.ts": getattr(example, side) for name, example in SCRIPT_EXAMPLES.items()
         }
         findings = place.lint(texts, sorted(texts), dict(rules.values()))
-        found.append(
+        reported.append(
             {finding.path.removesuffix(".ts") for finding in findings if rules[finding.path[:-3]][0] == finding.code}
         )
-    assert found == [SCRIPT_EXAMPLES.keys(), set()]
+    assert reported == [SCRIPT_EXAMPLES.keys(), set()]
 
 
 def test_rules_that_begin_otherwise_have_an_example() -> None:

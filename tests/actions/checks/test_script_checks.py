@@ -210,6 +210,13 @@ def test_a_simplified_text_has_fewer_parts() -> None:
     [
         ("eqeqeq", "if (a == b) c();", "if (a === b) c();", ""),
         ("eqeqeq", "if (a == b) c();", "if (a == b) d();", "The problem is still there."),
+        (
+            "eqeqeq",
+            "if (a != null) c();",
+            "if (a !== null) c();",
+            "A value that is undefined would be compared otherwise than before.",
+        ),
+        ("eqeqeq", "if (a != null) c();", "if (a !== null && a !== undefined) c();", ""),
         ("curly", "if (a) b(); else c();", "if (a) { b(); } else { c(); }", ""),
         ("curly", "if (a) b(); else c();", "if (a) { b(); } else if (d) c();", ""),
         ("curly", "if (a) b();", "if (d) b();", "The problem is still there."),
