@@ -18,6 +18,7 @@ from random import Random
 from typing import Any, Final
 
 from scripts.torture import churn, faults
+from scripts.torture.clock import jump_clock
 from scripts.torture.fuzz_lsp import Fuzzer
 from scripts.torture.fuzz_socket import attack
 from scripts.torture.neovim import kill_neovim
@@ -37,6 +38,7 @@ FAULTS: Final[tuple[tuple[Fault, int], ...]] = (
     (faults.kill_editor, 50),
     (kill_neovim, 50),
     (faults.stop_engine, 3),
+    (jump_clock, 60),
     (faults.damage_files, 20),
     (faults.vanished_folders, 10),
     (faults.two_versions, 5),

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -35,6 +36,8 @@ class Server:
                 env={**os.environ, **private_folders(folder), **(environment or {})},
             )
         self.answers: Counter[int] = Counter()
+        self.answered_s: dict[int, float] = {}
+        """When the last answer to each request came, by the monotonic clock."""
         self.results: dict[int, Any] = {}
         self.messages: list[str] = []
         """Messages that were shown to the user."""
@@ -121,6 +124,7 @@ class Server:
             with self._changed:
                 number = message.get("id") or 0
                 self.answers[number] += 1
+                self.answered_s[number] = time.monotonic()
                 self.results[number] = message.get("result", message.get("error"))
                 self._changed.notify_all()
         with self._changed:

@@ -7,6 +7,7 @@ never sends anything: the file is for the user to read, plot and delete.
 import asyncio
 import json
 import time
+import uuid
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +60,8 @@ class Feedback:
     rejected_count: int = 0
     _outcomes: OrderedDict[int, _SuggestionOutcome] = field(default_factory=OrderedDict)
     _watched: dict[int, _Watched] = field(default_factory=dict)
-    _session: int = field(default_factory=lambda: int(time.time()))
+    _session: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    """Not a time: two windows may begin within a second, and a clock may be put back."""
 
     def keep_in(self, path: Path | None) -> None:
         """Write events to another file from now on, or to none: the user has changed the setting."""

@@ -11,6 +11,7 @@ from spark_lsp.actions.base import BaselineText
 from spark_lsp.text.snapshot import Snapshot
 
 _UNCHANGED_NS = 2**63 - 1
+_JUMP_NS = 1_000_000_000  # less is a clock that is corrected in small steps
 
 
 @dataclass(slots=True)
@@ -24,10 +25,16 @@ class _AppliedEdit:
 
 @dataclass(slots=True)
 class BaselineTexts:
-    """One window's documents. Belongs to the event loop; ``now_ns`` is the clock of the files."""
+    """One window's documents. Belongs to the event loop.
+
+    ``now_ns`` is the clock of the files, which somebody may put back; ``elapsed_ns`` one that nobody can.
+    """
 
     now_ns: Callable[[], int] = time.time_ns
+    elapsed_ns: Callable[[], int] = time.monotonic_ns
     _kept: dict[str, BaselineText] = field(default_factory=dict)
+    _began_ns: dict[str, int] = field(default_factory=dict)
+    """When the documents began to change, by ``elapsed_ns``."""
     _applied: _AppliedEdit | None = None
 
     def opened(self, snapshot: Snapshot) -> None:
@@ -44,7 +51,7 @@ class BaselineTexts:
         if kept.text == snapshot.text:
             self._kept[snapshot.uri] = replace(kept, since_ns=_UNCHANGED_NS)
         elif kept.since_ns == _UNCHANGED_NS:
-            self._kept[snapshot.uri] = replace(kept, since_ns=self.now_ns())
+            self._begin(snapshot.uri, kept.text)
 
     def applied(self, snapshot: Snapshot, after: Mapping[str, str]) -> None:
         """Wait for the client to make edits that fit a document to its calls; ``after`` are the texts they lead to."""
@@ -53,12 +60,26 @@ class BaselineTexts:
     def closed(self, uri: str) -> None:
         """Forget a document."""
         self._kept.pop(uri, None)
+        self._began_ns.pop(uri, None)
         if self._applied is not None and self._applied.uri == uri:
             self._applied = None
 
     def of(self, uri: str) -> BaselineText | None:
-        """Return how a document was, None for one that is not open."""
-        return self._kept.get(uri)
+        """Return how a document was, None for one that is not open.
+
+        If the clock was put back since, the begin of the change counts by the clock as it is now: files that were
+        written after it must not look older than the change.
+        """
+        kept, began_ns = self._kept.get(uri), self._began_ns.get(uri)
+        if kept is None or began_ns is None or kept.since_ns == _UNCHANGED_NS:
+            return kept
+        since_ns = self.now_ns() - (self.elapsed_ns() - began_ns)
+        return replace(kept, since_ns=since_ns) if kept.since_ns - since_ns > _JUMP_NS else kept
+
+    def _begin(self, uri: str, text: str) -> None:
+        """Note that a document that had this text changes from now on."""
+        self._kept[uri] = BaselineText(text, self.now_ns())
+        self._began_ns[uri] = self.elapsed_ns()
 
     def _see(self, snapshot: Snapshot) -> None:
         """Take a document that has become what it should; with the last of them the calls fit the head as it is."""
@@ -69,4 +90,7 @@ class BaselineTexts:
         if not edit.waiting:
             self._applied = None
             is_own = snapshot.uri == edit.uri
-            self._kept[edit.uri] = BaselineText(edit.text, _UNCHANGED_NS if is_own else self.now_ns())
+            if is_own:
+                self._kept[edit.uri] = BaselineText(edit.text, _UNCHANGED_NS)
+            else:
+                self._begin(edit.uri, edit.text)

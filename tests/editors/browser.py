@@ -195,7 +195,7 @@ def wait(what: str, state: Callable[[], Any], *, deadline_s: float = DEADLINE_S,
 
 
 class Window:
-    """One window of VS Code on one workspace."""
+    """One window of VS Code on one workspace: a folder, or a file that names several."""
 
     def __init__(self, browser: Browser, server: CodeServer, workspace: Path, name: str, *, late: bool = False) -> None:
         self.workspace = workspace
@@ -206,7 +206,8 @@ class Window:
         self.late = Late(self.page) if late else None
         self.page.set_default_timeout(DEADLINE_S * 1000)
         self.page.route(lambda url: "//127.0.0.1:" not in url, lambda route: route.abort())
-        self.page.goto(f"http://127.0.0.1:{server.port}/?folder={workspace}")
+        kind = "workspace" if workspace.suffix == ".code-workspace" else "folder"
+        self.page.goto(f"http://127.0.0.1:{server.port}/?{kind}={workspace}")
         self.page.wait_for_selector(".monaco-workbench")
         self.status_item.wait_for()
 
@@ -298,7 +299,8 @@ class Window:
         self.page.keyboard.press("Control+p")
         box = self.page.locator(".quick-input-widget input[type=text]")
         box.fill(name)
-        self.page.locator(".quick-input-list .monaco-list-row", has_text=name.rpartition("/")[2]).first.wait_for()
+        # The files of before are listed until the search is through; Enter opens the row that has the focus.
+        self.page.locator(".quick-input-list .monaco-list-row.focused", has_text=name.rpartition("/")[2]).wait_for()
         self.page.keyboard.press("Enter")
         self.page.locator(f'.tab.active[data-resource-name="{name.rpartition("/")[2]}"]').wait_for()
         self.page.locator(".editor-instance .monaco-editor.focused").wait_for()

@@ -17,9 +17,34 @@ WORKSPACE = f"#- a.py\n{CALLS}#- b.py\n{OPENED}"
 HEAD = types.Range(types.Position(0, 4), types.Position(0, 4))
 
 
+class SetClock:
+    """A clock of the files that is put to a time."""
+
+    def __init__(self, ns: int) -> None:
+        self.ns = ns
+
+    def now_ns(self) -> int:
+        return self.ns
+
+
+def test_a_file_written_after_the_clock_was_put_back_is_newer_than_the_change() -> None:
+    hour_ns = 3_600_000_000_000
+    files_clock, elapsed = SetClock(10 * hour_ns), SetClock(0)
+    baselines = BaselineTexts(files_clock.now_ns, elapsed.now_ns)
+    baselines.opened(snapshot_of("b.py", "a"))
+    baselines.changed(snapshot_of("b.py", "ab", 2))
+    uri = snapshot_of("b.py", "a").uri
+    elapsed.ns, files_clock.ns = hour_ns, 11 * hour_ns
+    assert baselines.of(uri) == BaselineText("a", 10 * hour_ns)
+    files_clock.ns = 5 * hour_ns
+    assert baselines.of(uri) == BaselineText("a", 4 * hour_ns)
+    files_clock.ns = 20 * hour_ns
+    assert baselines.of(uri) == BaselineText("a", 10 * hour_ns), "files of before the jump count too"
+
+
 def test_a_document_changes_once_until_it_is_as_it_was() -> None:
-    ticks = iter([5, 7])
-    baselines = BaselineTexts(lambda: next(ticks))
+    clock = SetClock(5)
+    baselines = BaselineTexts(clock.now_ns, lambda: 0)
     first, second = snapshot_of("b.py", "a"), snapshot_of("b.py", "ab", 2)
     baselines.changed(first)
     assert baselines.of(first.uri) is None
@@ -32,6 +57,7 @@ def test_a_document_changes_once_until_it_is_as_it_was() -> None:
     assert baselines.of(first.uri) == BaselineText("a", 5)
     baselines.changed(first)
     assert baselines.of(first.uri) == unchanged
+    clock.ns = 7
     baselines.changed(second)
     assert baselines.of(first.uri) == BaselineText("a", 7)
     baselines.closed(first.uri)
@@ -39,7 +65,7 @@ def test_a_document_changes_once_until_it_is_as_it_was() -> None:
 
 
 def test_calls_that_were_changed_as_proposed_begin_again() -> None:
-    baselines = BaselineTexts(lambda: 5)
+    baselines = BaselineTexts(lambda: 5, lambda: 0)
     own, used = snapshot_of("b.py", "old"), snapshot_of("a.py", "old calls")
     baselines.opened(own)
     baselines.changed(snapshot_of("b.py", "new", 2))

@@ -9,7 +9,7 @@ from lsprotocol import types
 from spark_lsp.server import commands, copilot_inline_edit, index_updates, information, suggestion_events
 from spark_lsp.server.workspace_folder import WorkspaceFolder
 from tests.server.folder_window import FolderWindow, folder_window
-from tests.server.test_opening import HeldChoice
+from tests.server.test_opening import HeldChoice, turns_until
 
 FILES = """
 #- bank/ledger.py
@@ -253,6 +253,27 @@ async def test_one_engine_is_restarted_once(tmp_path: Path) -> None:
         await commands.restart_engine(window.session, [])
         assert restarted == ["farm"], "that of the folder in use, which has the same process as the other"
         assert await window.complete("bank/use.py", types.Position(2, 5))
+
+
+async def test_the_folder_that_is_used_again_sees_what_the_engine_still_holds(tmp_path: Path) -> None:
+    async with folder_window(tmp_path, FILES, ["bank", "farm"]) as window:
+        await window.open_folders()
+        cursor = window.open("bank/use.py", ASK.format("1"))
+        await window.session.tasks.wait()
+        workspace, engine = window.folder("bank/use.py").workspace, window.engines[tmp_path / "bank"]
+        assert workspace
+        await turns_until(
+            lambda: workspace.context.prefix.resident_tokens > 0 and not workspace.context.prefix.unread_tokens
+        )
+        resident_tokens = workspace.context.prefix.resident_tokens
+        window.open("farm/use.py", ASK.format("1"))
+        await window.session.tasks.wait()
+        before = len(engine.requests)
+        window.type("bank/use.py", cursor, "x")
+        assert workspace.context.prefix.resident_tokens == 0, "the other folder's prefix may have taken its cells"
+        await window.session.tasks.wait()
+        await turns_until(lambda: workspace.context.prefix.resident_tokens == resident_tokens)
+        assert len(engine.requests) > before
 
 
 async def test_the_status_counts_the_files_of_all_folders(tmp_path: Path) -> None:
