@@ -19,7 +19,7 @@ from spark_lsp.llama.loading.gguf_model import GgufModel, TokenCache
 from spark_lsp.llama.loading.native import L
 from spark_lsp.llama.runtime import ModelRuntime
 from tests.llama.random_models import HYBRID, RECURRENT, SLIDING, WINDOW_TOKENS, write
-from tests.llama.test_sequences import ask, cached_prefix, context_of, read
+from tests.llama.test_sequences import ask, cached_prefix, context_of, prefill
 from tests.llama.walk import BOUND, Walk, launch_of, small_and_exact
 
 pytestmark = pytest.mark.model
@@ -90,7 +90,7 @@ def test_a_key_prefills_a_few_tokens(runtime: ModelRuntime) -> None:
 
 
 def test_a_second_document_shares_the_cached_prefix(runtime: ModelRuntime) -> None:
-    whole = read(runtime, cached_prefix(1, 2, lines=12)).prompt_tokens
+    whole = prefill(runtime, cached_prefix(1, 2, lines=12)).prompt_tokens
     usage = ask(runtime, typed("import os\n"))
     assert usage.cached_tokens == whole
     assert ask(runtime, typed("class Book:\n    pass\n")).cached_tokens == whole
@@ -100,8 +100,8 @@ def test_a_changed_file_costs_what_is_behind_the_last_checkpoint_before_it(
     runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slot_module, "SPACING_TOKENS", 128)
-    whole = read(runtime, cached_prefix(1, 2, 3, 4, lines=12)).prompt_tokens
-    usage = read(runtime, cached_prefix(1, 2, 3, 5, lines=12))
+    whole = prefill(runtime, cached_prefix(1, 2, 3, 4, lines=12)).prompt_tokens
+    usage = prefill(runtime, cached_prefix(1, 2, 3, 5, lines=12))
     assert usage.prefill_tokens <= whole // 4 + 128
     assert usage.cached_tokens >= whole * 3 // 4 - 128
 
@@ -137,11 +137,11 @@ def test_a_cached_prefix_comes_back_from_disk(
     monkeypatch.setattr(slot_module, "SPACING_TOKENS", BLOCK_TOKENS // 2)
     kept = msgspec.structs.replace(launch(models[architecture]), cache_folder=str(tmp_path), cache_bytes=1 << 30)
     first = loaded(kept)
-    whole = read(first, cached_prefix(1, 2, 3, lines=12)).prompt_tokens
+    whole = prefill(first, cached_prefix(1, 2, 3, lines=12)).prompt_tokens
     cold = answer(first, CompletionRequest(typed("import os\n"), 8))
     first.unload()
     second = loaded(kept)
-    usage = read(second, cached_prefix(1, 2, 3, lines=12))
+    usage = prefill(second, cached_prefix(1, 2, 3, lines=12))
     assert usage.restored_tokens == whole
     assert usage.prefill_tokens == 0
     assert answer(second, CompletionRequest(typed("import os\n"), 8)) == cold
@@ -155,10 +155,10 @@ def test_a_sequence_from_disk_does_not_end_where_its_window_is_missing(
     monkeypatch.setattr(block_cache_module, "BLOCK_TOKENS", BLOCK_TOKENS)
     kept = msgspec.structs.replace(launch(models["gemma3"]), cache_folder=str(tmp_path), cache_bytes=1 << 30)
     first = loaded(kept)
-    read(first, cached_prefix(1, 2, lines=14))
+    prefill(first, cached_prefix(1, 2, lines=14))
     first.unload()
     second = loaded(kept)
-    read(second, cached_prefix(1, 2, lines=14))
+    prefill(second, cached_prefix(1, 2, lines=14))
     context = context_of(second)
     (sequence,) = [slot for slot, mirror in enumerate(context.mirrors) if len(mirror)]
     places = {context.restorable(sequence, length) for length in range(1, len(context.mirrors[sequence]))}

@@ -103,7 +103,7 @@ def files_in(folder: Path) -> list[str]:
 # What is kept comes back
 
 
-def test_a_chunk_comes_back_in_another_process(tmp_path: Path) -> None:
+def test_a_block_comes_back_in_another_process(tmp_path: Path) -> None:
     name = chain(store_at(tmp_path), 1)[0]
     assert keep(store_at(tmp_path), name, b"state")
     later = store_at(tmp_path)
@@ -146,7 +146,7 @@ def test_a_file_under_another_name_or_for_another_count_is_refused(tmp_path: Pat
 
 @given(st.data())
 @settings(max_examples=200, deadline=None)
-def test_damage_never_comes_back_as_a_chunk(data: st.DataObject) -> None:
+def test_damage_never_comes_back_as_a_block(data: st.DataObject) -> None:
     """Any bytes changed, cut, put in or appended, in the state or in our footer."""
     with tempfile.TemporaryDirectory() as folder:
         store = store_at(Path(folder))
@@ -235,7 +235,7 @@ def test_the_least_recently_used_go_first(tmp_path: Path) -> None:
     assert [store.has(name) for name in (first, second, third, fourth)] == [True, False, True, True]
 
 
-def test_a_chunk_goes_before_those_in_front_of_it(tmp_path: Path) -> None:
+def test_a_block_goes_before_those_in_front_of_it(tmp_path: Path) -> None:
     store = store_at(tmp_path, quota_bytes=4 * (1000 + FOOTER_BYTES))
     cached_prefix = chain(store, 3)
     assert all(keep(store, name, bytes(1000)) for name in cached_prefix)
@@ -245,7 +245,7 @@ def test_a_chunk_goes_before_those_in_front_of_it(tmp_path: Path) -> None:
     assert [store.has(name) for name in cached_prefix] == [True, True, False]
 
 
-def test_a_chunk_without_room_beside_its_own_cached_prefix_is_refused(tmp_path: Path) -> None:
+def test_a_block_without_room_beside_its_own_cached_prefix_is_refused(tmp_path: Path) -> None:
     store = store_at(tmp_path, quota_bytes=2 * (1000 + FOOTER_BYTES))
     cached_prefix = chain(store, 3)
     assert [keep(store, name, bytes(1000)) for name in cached_prefix] == [True, True, False]
@@ -305,7 +305,7 @@ def test_two_stores_never_lie_to_each_other(steps: list[tuple[int, str, int]]) -
             assert sum(sizes) <= quota
 
 
-def test_two_engines_that_race_read_whole_chunks_or_none(tmp_path: Path) -> None:
+def test_two_engines_that_race_read_whole_blocks_or_none(tmp_path: Path) -> None:
     wrong: list[object] = []
     whole: list[bytes] = []
 
@@ -404,14 +404,14 @@ def test_a_folder_that_goes_away_is_made_again(tmp_path: Path) -> None:
 
 @posix_only
 @pytest.mark.parametrize("put", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("elsewhere")])
-def test_what_is_no_file_is_no_chunk(tmp_path: Path, put: Callable[[Path], None]) -> None:
+def test_what_is_no_file_is_no_block(tmp_path: Path, put: Callable[[Path], None]) -> None:
     store = store_at(tmp_path)
     (name,) = chain(store, 1)
     put(tmp_path / f"{name.hex()}.kv")
     assert (store.has(name), store.verified(name, 2048)) == (False, None)
 
 
-def test_a_folder_in_place_of_a_chunk_costs_that_chunk_only(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_a_block_costs_that_block_only(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     first, second = chain(store, 2)
     (tmp_path / f"{first.hex()}.kv" / "inner").mkdir(parents=True)
@@ -509,7 +509,7 @@ def _save(context: object, path: Path) -> int:
 
 
 @pytest.mark.model
-def test_llama_reads_a_chunk_with_our_footer(tmp_path: Path, context: object) -> None:
+def test_llama_reads_a_block_with_our_footer(tmp_path: Path, context: object) -> None:
     store = store_at(tmp_path, quota_bytes=10**9)
     name = store.name(b"", READ)
     tmp = store.writing(name)

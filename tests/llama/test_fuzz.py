@@ -13,7 +13,7 @@ from spark_lsp.llama.kv.llama_context import Context
 from spark_lsp.llama.loading.gguf_model import TokenCache
 from spark_lsp.llama.loading.native import last_errors
 from spark_lsp.llama.runtime import ModelRuntime
-from tests.llama.test_sequences import LAUNCH, ask, cached_prefix, context_of, fim_prompt, finish, read
+from tests.llama.test_sequences import LAUNCH, ask, cached_prefix, context_of, fim_prompt, finish, prefill
 from tests.llama.walk import BOUND, Walk, launch_of, small_and_exact, wide
 
 pytestmark = pytest.mark.model
@@ -79,11 +79,11 @@ def test_a_file_that_cannot_be_taken_back_costs_reading_only(tmp_path: Path, mon
     with small_and_exact():
         first = ModelRuntime(launch, TokenCache())
         first.load()
-        read(first, whole)
+        prefill(first, whole)
         first.unload()
         second = ModelRuntime(launch, TokenCache())
         second.load()
-        known = read(second, part).prompt_tokens
+        known = prefill(second, part).prompt_tokens
         with monkeypatch.context() as patch:
             patch.setattr(Context, "load", lambda *_: False)
             generation = second.generation(

@@ -113,14 +113,14 @@ def test_warm_equals_cold_after_any_history(
 
 
 def logits_after(runtime: ModelRuntime, request: CompletionRequest) -> np.ndarray:
-    """Read a prompt and return the logits behind it."""
+    """Prefill a prompt and return the logits behind it."""
     context = context_of(runtime)
     run(runtime.generation(msgspec.structs.replace(request, max_tokens=1), time.perf_counter()), context)
     return context.logits().copy()
 
 
 @pytest.mark.parametrize(("attention_ms", "read_tokens"), [(9.0, TILE_TOKENS), (0.0, 44)])
-def test_a_few_tokens_are_read_as_a_whole_tile_where_that_is_quicker(
+def test_a_few_tokens_are_prefilled_as_a_whole_tile_where_that_is_quicker(
     runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch, attention_ms: float, read_tokens: int
 ) -> None:
     context = context_of(runtime)
@@ -140,7 +140,7 @@ def test_a_few_tokens_are_read_as_a_whole_tile_where_that_is_quicker(
 
 
 @pytest.mark.parametrize(("is_idle", "share"), [(True, 1.0), (False, 0.5)])
-def test_background_reading_takes_the_whole_machine_while_nobody_waits(
+def test_background_prefill_takes_the_whole_machine_while_nobody_waits(
     runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch, *, is_idle: bool, share: float
 ) -> None:
     context = context_of(runtime)
@@ -149,7 +149,7 @@ def test_background_reading_takes_the_whole_machine_while_nobody_waits(
     monkeypatch.setattr(context.rates, "learn", lambda *_: None)
     monkeypatch.setattr(
         context.rates, "prefill_cost", PrefillCost(CHUNK_MS / TILE_TOKENS, 0.0)
-    )  # a tile takes a whole chunk
+    )  # a tile takes a whole batch
     request = CompletionRequest((TextPart(" a" * 1000, stable=True),), 0, priority=BACKGROUND_PRIORITY)
     generation = runtime.generation(request, time.perf_counter())
     assert generation.step(is_idle=is_idle) is None
@@ -232,7 +232,7 @@ def test_half_a_character_waits_for_its_other_half(runtime: ModelRuntime) -> Non
 
 
 class Heard:
-    """What one job told."""
+    """What one job reported."""
 
     def __init__(self) -> None:
         self.chunks: list[Chunk] = []

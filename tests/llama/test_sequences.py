@@ -98,7 +98,7 @@ def finish(generation: Generation, context: Context) -> Usage:
     return usage
 
 
-def read(runtime: ModelRuntime, prompt: tuple[PromptPart, ...]) -> Usage:
+def prefill(runtime: ModelRuntime, prompt: tuple[PromptPart, ...]) -> Usage:
     """Make a cached prefix resident."""
     return ask(runtime, prompt, 0, priority=BACKGROUND_PRIORITY)
 
@@ -111,15 +111,15 @@ def lengths(context: Context, which: range) -> list[int]:
 def test_old_cached_prefixes_go_where_each_decode_pays_for_them(
     runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch, *, pays_for_all: bool, kept: int
 ) -> None:
-    """With plain attention. The one that serves until the new one is read stays: coming back to it costs nothing."""
+    """With plain attention. The one that serves until the new one is prefilled stays: returning to it is free."""
     context = context_of(runtime)
     monkeypatch.setattr(context, "pays_for_all", pays_for_all)
     monkeypatch.setattr(pool_module, "MAX_RESIDENT_REQUEST_TOKENS", 0)
     for number in range(4):
-        read(runtime, cached_prefix(number))
+        prefill(runtime, cached_prefix(number))
         assert context.cells.capacity - context.cells.free == sum(lengths(context, PREFIX_SLOTS)) - sharing(context)
     assert len(lengths(context, PREFIX_SLOTS)) == kept
-    assert read(runtime, cached_prefix(2)).prefill_tokens == 0
+    assert prefill(runtime, cached_prefix(2)).prefill_tokens == 0
 
 
 @pytest.mark.parametrize(("pays_for_all", "kept"), [(True, 2), (False, 4)])
@@ -129,7 +129,7 @@ def test_old_request_slots_go_where_each_decode_pays_for_them(
     """The document before the current one keeps its slot: people go to and fro between two files."""
     context = context_of(runtime)
     monkeypatch.setattr(context, "pays_for_all", pays_for_all)
-    whole = read(runtime, cached_prefix(1, 2)).prompt_tokens
+    whole = prefill(runtime, cached_prefix(1, 2)).prompt_tokens
     texts = ["".join(f"{name}_{n} = {n}\n" for n in range(40)) for name in "abcd"]
     for text in texts:
         assert ask(runtime, cached_prefix(1, 2) + fim_prompt(text)).prefill_tokens > 100
@@ -143,7 +143,7 @@ def test_old_request_slots_go_where_each_decode_pays_for_them(
 
 
 def test_short_idle_request_slots_may_stay(runtime: ModelRuntime) -> None:
-    read(runtime, cached_prefix(1, 2, 3))
+    prefill(runtime, cached_prefix(1, 2, 3))
     for name in "abcd":
         ask(runtime, cached_prefix(1, 2, 3) + fim_prompt(f"{name} = "), 2)
     assert len(lengths(context_of(runtime), REQUEST_SLOTS)) == 4
@@ -156,7 +156,7 @@ def sharing(context: Context) -> int:
 
 
 def test_a_request_slot_shares_the_cached_prefix_and_typing_costs_the_key(runtime: ModelRuntime) -> None:
-    whole = read(runtime, cached_prefix(1, 2))
+    whole = prefill(runtime, cached_prefix(1, 2))
     assert whole.prefill_tokens == whole.prompt_tokens
     first = ask(runtime, cached_prefix(1, 2) + fim_prompt("x = "))
     assert first.cached_tokens == whole.prompt_tokens
@@ -169,7 +169,7 @@ def test_a_request_slot_shares_the_cached_prefix_and_typing_costs_the_key(runtim
 
 
 def test_two_documents_in_turn_keep_a_request_slot_each(runtime: ModelRuntime) -> None:
-    read(runtime, cached_prefix(1))
+    prefill(runtime, cached_prefix(1))
     long_a, long_b = ("".join(f"{name}_{n} = {n}\n" for n in range(40)) for name in "ab")
     for text in (long_a, long_b):
         assert ask(runtime, cached_prefix(1) + fim_prompt(text)).prefill_tokens > 100
@@ -180,13 +180,13 @@ def test_two_documents_in_turn_keep_a_request_slot_each(runtime: ModelRuntime) -
 
 def test_a_completion_without_a_cached_prefix_leaves_its_stable_part_as_one(runtime: ModelRuntime) -> None:
     ask(runtime, cached_prefix(1, 2) + fim_prompt("x"))
-    grown = read(runtime, cached_prefix(1, 2, 3))
+    grown = prefill(runtime, cached_prefix(1, 2, 3))
     assert grown.prefill_tokens < grown.prompt_tokens / 2
     assert lengths(context_of(runtime), PREFIX_SLOTS) == [grown.prompt_tokens]
 
 
-def test_another_cached_prefix_is_read_while_the_old_one_serves(runtime: ModelRuntime) -> None:
-    old = read(runtime, cached_prefix(1, 2, 3))
+def test_another_cached_prefix_is_prefilled_while_the_old_one_serves(runtime: ModelRuntime) -> None:
+    old = prefill(runtime, cached_prefix(1, 2, 3))
     request = CompletionRequest(cached_prefix(1, 4, 5), 0, priority=BACKGROUND_PRIORITY)
     generation = runtime.generation(request, time.perf_counter())
     assert generation.step() is None
@@ -201,13 +201,13 @@ def test_when_cells_run_out_request_slots_go_first_and_then_the_oldest_cached_pr
     runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(context_of(runtime), "pays_for_all", False)  # else old cached prefixes go before cells run out
-    first, second = (read(runtime, cached_prefix(n, lines=75)) for n in (1, 2))
+    first, second = (prefill(runtime, cached_prefix(n, lines=75)) for n in (1, 2))
     ask(runtime, cached_prefix(1, lines=75) + fim_prompt("x = 1\n" * 30))
     context = context_of(runtime)
     assert lengths(context, REQUEST_SLOTS)
-    third = read(runtime, cached_prefix(3, lines=75))
+    third = prefill(runtime, cached_prefix(3, lines=75))
     assert len(lengths(context, PREFIX_SLOTS)) == 3, "there was room for it"
-    fourth = read(runtime, cached_prefix(4, lines=75))
+    fourth = prefill(runtime, cached_prefix(4, lines=75))
     assert not lengths(context, REQUEST_SLOTS)
     assert lengths(context, PREFIX_SLOTS) == sorted(prefix.prompt_tokens for prefix in (first, third, fourth))
     assert ask(runtime, cached_prefix(1, lines=75) + fim_prompt("x")).cached_tokens == first.prompt_tokens, (
@@ -217,10 +217,10 @@ def test_when_cells_run_out_request_slots_go_first_and_then_the_oldest_cached_pr
 
 
 def test_of_a_cached_prefix_that_is_being_replaced_stays_what_prompts_show(runtime: ModelRuntime) -> None:
-    old = read(runtime, cached_prefix(1, 2, 3, lines=45))
+    old = prefill(runtime, cached_prefix(1, 2, 3, lines=45))
     shown = ask(runtime, cached_prefix(1, 2, lines=45) + fim_prompt("x"))
     assert old.prompt_tokens - shown.prompt_tokens > 600, "a file that was opened cuts the old cached prefix there"
-    new = read(runtime, cached_prefix(4, 5, 6, 7, lines=45))
+    new = prefill(runtime, cached_prefix(4, 5, 6, 7, lines=45))
     context = context_of(runtime)
     assert new.prompt_tokens + old.prompt_tokens > context.capacity, "only one of them would fit beside the other"
     assert ask(runtime, cached_prefix(1, 2, lines=45) + fim_prompt("xy")).prefill_tokens <= 8
@@ -232,7 +232,7 @@ def test_the_end_of_a_cached_prefix_that_is_being_replaced_goes_where_each_decod
 ) -> None:
     context = context_of(runtime)
     monkeypatch.setattr(context, "pays_for_all", True)
-    old = read(runtime, cached_prefix(1, 2, 3, 4, lines=30))
+    old = prefill(runtime, cached_prefix(1, 2, 3, 4, lines=30))
     ask(runtime, cached_prefix(1, 2, 3, 4, lines=30) + fim_prompt("before = 1"))
     request = CompletionRequest(cached_prefix(1, 3, 4, 5, lines=30), 0, priority=BACKGROUND_PRIORITY)
     generation = runtime.generation(request, time.perf_counter())
@@ -247,7 +247,7 @@ def test_the_end_of_a_cached_prefix_that_is_being_replaced_goes_where_each_decod
     assert ask(runtime, cached_prefix(1, 3, 4, 5, lines=30) + fim_prompt("x")).cached_tokens == new.prompt_tokens
 
 
-def test_a_cached_prefix_that_was_lost_while_it_was_read_is_not_counted_twice(runtime: ModelRuntime) -> None:
+def test_a_cached_prefix_that_was_lost_while_it_was_prefilled_is_not_counted_twice(runtime: ModelRuntime) -> None:
     context = context_of(runtime)
     generation = runtime.generation(
         CompletionRequest(cached_prefix(1, 2, 3, lines=40), 0, priority=BACKGROUND_PRIORITY), time.perf_counter()
@@ -265,7 +265,7 @@ def test_the_cached_prefix_of_another_workspace_is_not_trimmed(
 ) -> None:
     context = context_of(runtime)
     monkeypatch.setattr(context, "pays_for_all", True)
-    other_prefix = read(runtime, cached_prefix(8, 9, lines=30))
+    other_prefix = prefill(runtime, cached_prefix(8, 9, lines=30))
     generation = runtime.generation(
         CompletionRequest(cached_prefix(1, 2, lines=30), 0, priority=BACKGROUND_PRIORITY), time.perf_counter()
     )
@@ -276,7 +276,7 @@ def test_the_cached_prefix_of_another_workspace_is_not_trimmed(
 
 
 @pytest.mark.parametrize(("slope_ms", "stays"), [(0.1, True), (2.0, False)])
-def test_foreign_cells_go_where_a_long_prompt_would_be_read_over_them(
+def test_foreign_cells_go_where_a_long_prompt_would_be_prefilled_over_them(
     runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch, *, slope_ms: float, stays: bool
 ) -> None:
     context = context_of(runtime)
@@ -285,7 +285,7 @@ def test_foreign_cells_go_where_a_long_prompt_would_be_read_over_them(
     monkeypatch.setattr(context.rates, "prefill_cost", PrefillCost(1.0, slope_ms))
     monkeypatch.setattr(pool_module, "MIN_FOREIGN_MS", 100.0)
     other_prefix = cached_prefix(8, 9, lines=30)
-    result = read(runtime, other_prefix)
+    result = prefill(runtime, other_prefix)
     ask(runtime, cached_prefix(1, 2, lines=30) + fim_prompt("x"))
     again = ask(runtime, other_prefix + fim_prompt("x"))
     assert (again.cached_tokens >= result.prompt_tokens) == stays
@@ -304,12 +304,12 @@ def test_old_request_slots_make_way_for_drafts(runtime: ModelRuntime) -> None:
     assert runtime._generation_context is not None
     runtime._generation_context = dataclasses.replace(runtime._generation_context, rewrite_length_policy=AlwaysLong())
     prefix = cached_prefix(1, 2, 3, lines=50)
-    read(runtime, prefix)
+    prefill(runtime, prefix)
     region = "def area(width, height):\n    return width * height\n" * 4
     for number in range(4):  # request slots that fill the rest of the cells
         ask(runtime, prefix + fim_prompt(f"x_{number} = 1\n" * 100))
     context = context_of(runtime)
-    read(runtime, (SpecialToken("<|repo_name|>"), TextPart(" the" * (context.cells.free - 80), stable=True)))
+    prefill(runtime, (SpecialToken("<|repo_name|>"), TextPart(" the" * (context.cells.free - 80), stable=True)))
     assert context.cells.free < MAX_DRAFT_TOKENS + 57, "the prompt takes 56 of them, and drafts need a row more"
     grammar = Sampling(grammar=f'root ::= "{region}"'.replace("\n", "\\n"))
     usage = ask(runtime, prefix + fim_prompt(region), 60, drafts=(region,), sampling=grammar)
@@ -321,7 +321,7 @@ def test_a_prompt_without_a_workspace_leaves_a_full_context_alone() -> None:
     runtime = ModelRuntime(msgspec.structs.replace(LAUNCH, context_tokens=10_000), TokenCache())
     runtime.load()
     alone = ask_text(runtime, fim_prompt("def area(width, height):\n    return "))
-    read(runtime, cached_prefix(*range(1, 13), lines=40))
+    prefill(runtime, cached_prefix(*range(1, 13), lines=40))
     context = context_of(runtime)
     held = [len(mirror) for mirror in context.mirrors]
     assert sum(held) > CROWDED_TOKENS
@@ -331,7 +331,7 @@ def test_a_prompt_without_a_workspace_leaves_a_full_context_alone() -> None:
 
 
 def test_a_prompt_larger_than_the_context_is_refused_and_costs_nobody_anything(runtime: ModelRuntime) -> None:
-    kept = read(runtime, cached_prefix(1))
+    kept = prefill(runtime, cached_prefix(1))
     with pytest.raises(EngineFailed, match="context holds"):
         ask(runtime, cached_prefix(2, lines=1000))
     assert ask(runtime, cached_prefix(1) + fim_prompt("x")).cached_tokens == kept.prompt_tokens
@@ -376,14 +376,14 @@ class TestDisk:
         prefix = cached_prefix(1, 2, lines=75)
         before = ModelRuntime(launch, TokenCache())
         before.load()
-        whole = read(before, prefix)
+        whole = prefill(before, prefix)
         assert whole.prompt_tokens > BLOCK_TOKENS, "more than one chunk"
         ask(before, prefix + fim_prompt("x"), 1)
         logits = context_of(before).logits().copy()
         before.unload()
         after = ModelRuntime(launch, TokenCache())
         after.load()
-        again = read(after, prefix)
+        again = prefill(after, prefix)
         assert again.restored_tokens == again.prompt_tokens
         assert again.prefill_tokens == 0
         ask(after, prefix + fim_prompt("x"), 1)
@@ -400,11 +400,11 @@ class TestDisk:
             assert usage.cached_tokens + usage.prefill_tokens == usage.prompt_tokens
             runtime.unload()
 
-    def test_a_damaged_file_is_read_as_nothing(self, launch: EngineLaunch) -> None:
+    def test_a_damaged_file_is_prefilled_as_nothing(self, launch: EngineLaunch) -> None:
         prefix = cached_prefix(1, 2, lines=75)
         runtime = ModelRuntime(launch, TokenCache())
         runtime.load()
-        read(runtime, prefix)
+        prefill(runtime, prefix)
         runtime.unload()
         files = [path for path in Path(launch.cache_folder).iterdir() if path.is_file()]
         assert len(files) == 2
@@ -412,7 +412,7 @@ class TestDisk:
             block_file.write_bytes(block_file.read_bytes()[:-1000])
         runtime = ModelRuntime(launch, TokenCache())
         runtime.load()
-        usage = read(runtime, prefix)
+        usage = prefill(runtime, prefix)
         assert usage.restored_tokens == 0
         assert usage.prefill_tokens == usage.prompt_tokens
         runtime.unload()
@@ -420,10 +420,10 @@ class TestDisk:
     def test_a_cached_prefix_that_has_to_go_is_saved_before(self, launch: EngineLaunch) -> None:
         runtime = ModelRuntime(launch, TokenCache())
         runtime.load()
-        first = read(runtime, cached_prefix(1, lines=75))
+        first = prefill(runtime, cached_prefix(1, lines=75))
         for number in (2, 3, 4):
-            read(runtime, cached_prefix(number, lines=75))
-        again = read(runtime, cached_prefix(1, lines=75))
+            prefill(runtime, cached_prefix(number, lines=75))
+        again = prefill(runtime, cached_prefix(1, lines=75))
         assert again.restored_tokens > first.prompt_tokens / 2
         assert again.prefill_tokens == 0
         runtime.unload()
@@ -431,11 +431,11 @@ class TestDisk:
     def test_a_cached_prefix_whose_sequence_is_taken_is_saved_before(self, launch: EngineLaunch) -> None:
         runtime = ModelRuntime(launch, TokenCache())
         runtime.load()
-        first = read(runtime, cached_prefix(0))
+        first = prefill(runtime, cached_prefix(0))
         for number in range(1, len(PREFIX_SLOTS) + 1):
-            read(runtime, cached_prefix(number))
+            prefill(runtime, cached_prefix(number))
         assert len(lengths(context_of(runtime), PREFIX_SLOTS)) == len(PREFIX_SLOTS)
-        again = read(runtime, cached_prefix(0))
+        again = prefill(runtime, cached_prefix(0))
         assert again.restored_tokens == first.prompt_tokens - (again.cached_tokens - again.restored_tokens) > 300
         runtime.unload()
 
@@ -446,7 +446,7 @@ class TestDisk:
         monkeypatch.setattr(block_cache_module, "MAX_AWAITED_SAVE_S", 0.0)
         runtime = ModelRuntime(launch, TokenCache())
         runtime.load()
-        read(runtime, cached_prefix(1, 2, lines=75))
+        prefill(runtime, cached_prefix(1, 2, lines=75))
         [slot] = [slot for slot in PREFIX_SLOTS if len(context_of(runtime).mirrors[slot])]
         pool_of(runtime).ensure_free(context_of(runtime).capacity, REQUEST_SLOTS[0] if is_awaited else slot + 1)
         assert len(list(Path(launch.cache_folder).glob("*.kv"))) == blocks
@@ -455,7 +455,7 @@ class TestDisk:
     def test_saving_an_evicted_prefix_ends_where_a_request_comes(self, launch: EngineLaunch) -> None:
         runtime = ModelRuntime(launch, TokenCache())
         runtime.load()
-        read(runtime, cached_prefix(1, 2, lines=75))
+        prefill(runtime, cached_prefix(1, 2, lines=75))
         [slot] = [slot for slot in PREFIX_SLOTS if len(context_of(runtime).mirrors[slot])]
         context_of(runtime).abort.set()
         pool_of(runtime).ensure_free(context_of(runtime).capacity, slot + 1)

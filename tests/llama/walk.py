@@ -32,10 +32,10 @@ from spark_lsp.engine.base import (
 from spark_lsp.engine.wire.frames import EngineLaunch
 from spark_lsp.errors import EngineFailed, EngineStarting, ModelNoFim
 from spark_lsp.llama import prompt_slot as slot_module
-from spark_lsp.llama import runtime as bench_module
+from spark_lsp.llama import runtime as runtime_module
 from spark_lsp.llama.generation import Generation
 from spark_lsp.llama.generation_context import GenerationContext
-from spark_lsp.llama.kv import block_cache as shelf_module
+from spark_lsp.llama.kv import block_cache as block_cache_module
 from spark_lsp.llama.kv import llama_context as context_module
 from spark_lsp.llama.kv.cells import TokenRun
 from spark_lsp.llama.kv.llama_context import SCRATCH, SEQUENCES, Context
@@ -151,8 +151,12 @@ class SmallRuntime(ModelRuntime):
 
     def contexts(self) -> list[Context]:
         """Return what the model is used with now."""
-        desks = (self._generation_context, self._side_context)
-        return [generation_context.pool.context for generation_context in desks if generation_context is not None]
+        generation_contexts = (self._generation_context, self._side_context)
+        return [
+            generation_context.pool.context
+            for generation_context in generation_contexts
+            if generation_context is not None
+        ]
 
 
 def exact_params(plan: ContextPlan) -> Any:
@@ -165,13 +169,13 @@ def exact_params(plan: ContextPlan) -> Any:
 
 @contextmanager
 def small_and_exact() -> Iterator[None]:
-    """Let prefixes of some hundred tokens be many chunks on disk, a few of them a crowd, and no number be rounded."""
+    """Let prefixes of some hundred tokens be many blocks on disk, a few of them crowded, and no number be rounded."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(context_module, "context_params", exact_params)
-        patch.setattr(shelf_module, "BLOCK_TOKENS", 128)
-        patch.setattr(shelf_module, "MIN_BLOCK_TOKENS", 16)
+        patch.setattr(block_cache_module, "BLOCK_TOKENS", 128)
+        patch.setattr(block_cache_module, "MIN_BLOCK_TOKENS", 16)
         patch.setattr(slot_module, "SPACING_TOKENS", 64)
-        patch.setattr(bench_module, "CROWDED_TOKENS", 256)
+        patch.setattr(runtime_module, "CROWDED_TOKENS", 256)
         yield
 
 
