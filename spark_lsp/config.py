@@ -125,7 +125,7 @@ class ActionsSettings(msgspec.Struct, frozen=True, rename="camel"):
     ] = "ask"
 
 
-VerdictTool = Literal["mypy"]
+VerdictTool = Literal["mypy", "pyright", "basedpyright", "go"]
 
 
 class VerdictSettings(msgspec.Struct, frozen=True, rename="camel"):

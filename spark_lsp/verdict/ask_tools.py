@@ -12,12 +12,20 @@ from typing import Final
 
 from spark_lsp.config import VerdictSettings
 from spark_lsp.verdict.base import EditedFile, ToolProblem, Verdict, VerdictStatus
+from spark_lsp.verdict.go import Go
 from spark_lsp.verdict.mypy import Mypy
 from spark_lsp.verdict.new_problems import new_problems
 from spark_lsp.verdict.processes import Processes, ToolFailure
+from spark_lsp.verdict.pyright import Pyright
 from spark_lsp.verdict.tool import Tool, ToolRun, configured_folder, found_program
 
-TOOLS: Final[Mapping[str, Tool]] = {tool.name: tool for tool in (Mypy(),)}
+_ALL: Final[tuple[Tool, ...]] = (
+    Mypy(),
+    Pyright("pyright", ("pyright",)),
+    Pyright("basedpyright", ("basedpyright", "pyright")),
+    Go(),
+)
+TOOLS: Final[Mapping[str, Tool]] = {tool.name: tool for tool in _ALL}
 MAX_QUOTED: Final = 3
 _PRIVATE: Final = 0o700
 

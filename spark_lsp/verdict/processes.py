@@ -118,6 +118,10 @@ class Processes:
             _kill_group(process)
             process.wait()
             self._running.discard(process)
+        for stream in (process.stdin, process.stdout):
+            with suppress(OSError):  # what was not written yet
+                if stream:
+                    stream.close()
 
     def stop(self) -> None:
         """Kill all processes; none is started any more."""

@@ -39,13 +39,27 @@ class Findings:
 
 
 class Tool(Protocol):
-    """A type checker or compiler. ``suffixes`` are those of the files that it checks."""
+    """A type checker or compiler."""
 
-    name: str
-    program: str
-    suffixes: frozenset[str]
-    fix: str
-    """How to install it."""
+    @property
+    def name(self) -> str:
+        """Its name in the settings."""
+        ...
+
+    @property
+    def program(self) -> str:
+        """The name of its program."""
+        ...
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        """The suffixes of the files that it checks."""
+        ...
+
+    @property
+    def fix(self) -> str:
+        """How to install it."""
+        ...
 
     def is_configured(self, folder: Path) -> bool:
         """Whether a folder has the tool's configuration."""
