@@ -24,6 +24,9 @@ Region = Literal["code", "comment", "string"]
 PARSE_LIMIT_BYTES = 2_000_000  # a larger text would hold up the event loop for longer than a keystroke may
 
 _READ_BYTES = 2048
+_SCRIPTS = frozenset({"javascript", "typescript", "tsx"})
+_OPERAND_WORDS = frozenset({b"new", b"await", b"typeof", b"instanceof", b"delete", b"void"})
+"""Words of JavaScript that need an operand and are no names."""
 _OPERATORS = frozenset(
     ("=", "+", "-", "*", "/", "%", "|", "&", "^", "<", ">", "==", "!=", "<=", ">=", ".", "->", "=>", "&&", "||", "+=",
      "-=", ":=", "::", "!", "~", "**", "//", "<<", ">>", "?.", "??", "*=", "/=", "|=", "&=", "===", "!==", "@", "<-")
@@ -175,6 +178,13 @@ class Syntax:
         """Whether the text ends at an offset in half of something: an operator or a keyword that lacks its operand."""
         byte = self.to_byte(offset)
         node = self.tree.root_node.descendant_for_byte_range(byte - 1, byte)
+        if (
+            node is not None
+            and node.type == "identifier"
+            and self.language.name in _SCRIPTS
+            and node.text in _OPERAND_WORDS
+        ):
+            return True  # a grammar that repairs takes ``value = new`` for a name
         if node is None or node.is_named or not (node.type.isalpha() or node.type in _OPERATORS):
             return False
         for around in reversed(path_to(self.tree.root_node, node)):
