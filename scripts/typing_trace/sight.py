@@ -24,8 +24,11 @@ def unbalances(cursor: CursorContext, text: str, replaced: int) -> bool:
     """Whether a text leaves a bracket open, or closes one too many; within a half-typed string there are none."""
     before, after = cursor.around
     opened = cursor.quotes.opener.search(cursor.quotes.blanked(cursor.line_prefix))
-    if opened and opened[0][-1] not in text:
-        return False
+    if opened:
+        _, quote, text = text.partition(opened[0][-1])
+        if not quote:
+            return False
+        before = before[: len(before) - len(cursor.line_prefix) + opened.start()]
     return imbalance(before + text + after[replaced:]) > imbalance(before + after)
 
 
