@@ -125,7 +125,7 @@ class ActionsSettings(msgspec.Struct, frozen=True, rename="camel"):
     ] = "ask"
 
 
-VerdictTool = Literal["mypy", "pyright", "basedpyright", "go"]
+VerdictTool = Literal["mypy", "pyright", "basedpyright", "go", "javac"]
 
 
 class VerdictSettings(msgspec.Struct, frozen=True, rename="camel"):

@@ -13,6 +13,7 @@ from typing import Final
 from spark_lsp.config import VerdictSettings
 from spark_lsp.verdict.base import EditedFile, ToolProblem, Verdict, VerdictStatus
 from spark_lsp.verdict.go import Go
+from spark_lsp.verdict.javac import Javac
 from spark_lsp.verdict.mypy import Mypy
 from spark_lsp.verdict.new_problems import new_problems
 from spark_lsp.verdict.processes import Processes, ToolFailure
@@ -24,6 +25,7 @@ _ALL: Final[tuple[Tool, ...]] = (
     Pyright("pyright", ("pyright",)),
     Pyright("basedpyright", ("basedpyright", "pyright")),
     Go(),
+    Javac(),
 )
 TOOLS: Final[Mapping[str, Tool]] = {tool.name: tool for tool in _ALL}
 MAX_QUOTED: Final = 3

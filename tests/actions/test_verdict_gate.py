@@ -8,9 +8,10 @@ import pytest
 from spark_lsp.actions.assumption import PROVED, Assumed, sentence
 from spark_lsp.actions.base import ActionRunner, FileEdits, Needs, Proposal, Target, Tools
 from spark_lsp.app import open_workspace
-from spark_lsp.config import ActionsSettings, Settings, VerdictSettings
+from spark_lsp.config import ActionsSettings, Settings, VerdictSettings, VerdictTool
 from spark_lsp.engine.testing import ScriptedEngine
 from spark_lsp.text.edit import Edit, Span, apply_edits
+from spark_lsp.text.language import language_of_path
 from spark_lsp.text.snapshot import Snapshot
 from spark_lsp.verdict.base import EditedFile, Verdict, Verdicts
 from tests.actions.check import target_of
@@ -100,38 +101,72 @@ async def test_every_file_on_disk_is_judged_and_a_new_one_is_not() -> None:
     ]
 
 
-BEFORE = '''\
+CONFIGURATIONS = {
+    "mypy.ini": "[mypy]\nstrict = True\n",
+    "pyrightconfig.json": '{"typeCheckingMode": "strict"}',
+    "go.mod": "module example.com/square\n\ngo 1.19\n",
+    "pom.xml": "<project/>",
+}
+PYTHON = '''\
 import math
 
 
 def area(radius: float) -> float:
     """Return the area of a circle with this radius."""
 '''
+GO = """\
+package main
+
+import "fmt"
+
+// area returns the area of a square.
+func area(side float64) float64 {
+}
+
+func main() {
+\tfmt.Println(area(2))
+}
+"""
+JAVA = "class Square {\n    /** Return the area of a square. */\n    static double area(double side) {\n    }\n}\n"
 
 
 @pytest.mark.parametrize(
-    ("body", "refusal"),
-    [("    return math.pi * radius**2\n", None), ('    return f"{math.pi * radius**2}".strip()\n', "diagnostic")],
-)
-async def test_a_body_that_our_checks_allow_and_mypy_rejects(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, refusal: str | None
-) -> None:
+    ("tool", "name", "config", "text", "body", "quoted"),
+    [
+        ("mypy", "main.py", "mypy.ini", PYTHON, "    return math.pi * radius**2\n", ""),
+        ("mypy", "main.py", "mypy.ini", PYTHON, '    return f"{math.pi * radius**2}".strip()\n', 'expected "float"'),
+        ("pyright", "main.py", "pyrightconfig.json", PYTHON, "    return math.pi * radius**2\n", ""),
+        (
+            "pyright", "main.py", "pyrightconfig.json", PYTHON,
+            '    return f"{math.pi * radius**2}".strip()\n', 'not assignable to return type "float"',
+        ),
+        ("go", "main.go", "go.mod", GO, "\treturn side * side\n", ""),
+        ("go", "main.go", "go.mod", GO, "\treturn fmt.Sprint(side * side)\n", "cannot use fmt.Sprint(side * side)"),
+        ("javac", "Square.java", "pom.xml", JAVA, "        return side * side;\n", ""),
+        ("javac", "Square.java", "pom.xml", JAVA, '        return "" + side * side;\n', "String cannot be converted"),
+    ],
+)  # fmt: skip
+async def test_a_body_that_our_checks_allow_and_the_real_tool_judges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tool: VerdictTool, name: str, config: str, text: str, body: str,
+    quoted: str,
+) -> None:  # fmt: skip
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     root = tmp_path / "w"
-    write(root, {"main.py": BEFORE, "mypy.ini": "[mypy]\nstrict = True\n"})
-    settings = VerdictSettings(tools=("mypy",), paths={"mypy": program_of("mypy")}, time_limit_ms=60_000)
+    write(root, {name: text, config: CONFIGURATIONS[config]})
+    settings = VerdictSettings(tools=(tool,), paths={tool: program_of(tool)}, time_limit_ms=60_000)
     workspace = open_workspace(root, Settings(verdict=settings), engine=ScriptedEngine([body, body]))
-    snapshot = Snapshot((root / "main.py").as_uri(), root / "main.py", 1, "python", BEFORE)
-    start = BEFORE.index("area")
+    language = language_of_path(root / name)
+    assert language
+    snapshot = Snapshot((root / name).as_uri(), root / name, 1, language.name, text)
+    start = text.index("area(")
     before = digest(root)
     proposal = await workspace.actions.propose("implement.body", Target.of(snapshot, Span(start, start)))
     await workspace.close()
     assert workspace.index
     workspace.index.close()
     assert digest(root) == before
-    assert proposal.refusal == refusal
-    if refusal is None:
-        assert apply_edits(BEFORE, proposal.edits).endswith(body)
-    else:
-        assert 'expected "float"' in proposal.message
-        assert [verdict.status for verdict in proposal.verdicts] == ["rejected"]
+    assert [verdict.status for verdict in proposal.verdicts] == ["rejected" if quoted else "passed"], proposal.message
+    assert proposal.refusal == ("diagnostic" if quoted else None)
+    assert quoted in proposal.message
+    if not quoted:
+        assert body.strip() in apply_edits(text, proposal.edits)
