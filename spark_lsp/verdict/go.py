@@ -12,7 +12,7 @@ from typing import Final
 
 from spark_lsp.verdict.base import EditedFile, ToolProblem
 from spark_lsp.verdict.processes import ToolFailure
-from spark_lsp.verdict.tool import Findings, ToolRun, after_and_before
+from spark_lsp.verdict.tool import Findings, ToolRun, after_and_before, stopped_elsewhere
 
 _ENVIRONMENT: Final = {"CGO_ENABLED": "0", "GOPROXY": "off", "GOTOOLCHAIN": "local", "GOVCS": "*:off"}
 """No C compiler with flags of the repository, no download, no other toolchain."""
@@ -35,6 +35,7 @@ class Go:
     def check(self, run: ToolRun, files: Sequence[EditedFile]) -> Findings | ToolFailure:
         """Compile the packages of the files after the edits, and if that fails those before them."""
         packages = sorted({_package(file.path, run.folder) for file in files})
+        folders = {file.path.parent for file in files}
         tests = any(file.path.name.endswith("_test.go") for file in files)
 
         def problems_of(texts: dict[Path, str]) -> tuple[ToolProblem, ...] | ToolFailure:
@@ -53,6 +54,8 @@ class Go:
                 if output.status and not reported:
                     lines = output.text.strip().splitlines() or ["it printed nothing"]
                     return ToolFailure(is_timeout=False, message=f"go failed: {lines[0][:200]}")
+                if output.status and not any(problem.path.parent in folders for problem in reported):
+                    return stopped_elsewhere("go", reported[0])
                 problems += reported
             return tuple(problems)
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from spark_lsp.verdict.base import EditedFile, ToolProblem
 from spark_lsp.verdict.processes import ToolFailure
-from spark_lsp.verdict.tool import Findings, ToolRun, after_and_before, config_text
+from spark_lsp.verdict.tool import Findings, ToolRun, after_and_before, config_text, stopped_elsewhere
 
 _OPTIONS: Final = frozenset((
     "allow_redefinition", "allow_redefinition_new", "allow_untyped_globals", "always_false", "always_true",
@@ -71,6 +71,8 @@ class Mypy:
             if output.status not in {0, 1} and not reported:
                 line = next((line for line in output.text.splitlines() if line.strip()), "it printed nothing")
                 return ToolFailure(is_timeout=False, message=f"mypy failed: {line[:200]}")
+            if output.status not in {0, 1} and not any(problem.path in texts for problem in reported):
+                return stopped_elsewhere("mypy", reported[0])
             return reported
 
         return after_and_before(problems_of, files)

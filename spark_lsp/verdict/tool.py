@@ -111,3 +111,9 @@ def config_text(path: Path) -> str | None:
     except (OSError, ValueError):
         return None
     return raw.decode("utf-8", "replace") if raw is not None and len(raw) <= MAX_CONFIG_BYTES else None
+
+
+def stopped_elsewhere(tool: str, problem: ToolProblem) -> ToolFailure:
+    """Return the failure of a tool that stopped before the edited files: it reports the same before and after."""
+    place = f"{problem.path.name}, line {problem.line}"
+    return ToolFailure(is_timeout=False, message=f"{tool} stopped at an error in {place}: {problem.message}")

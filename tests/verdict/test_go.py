@@ -103,3 +103,13 @@ async def test_go_is_offline_without_cgo_and_with_its_own_toolchain(root: Path) 
     edit = replacing(root, "main.go", "(1, 2)", "(1, 3)")
     verdict = await verdict_on(root, root.parent / "cache", "go", edit, program=str(tool))
     assert (verdict.status, verdict.message) == ("failed", "go failed: ['0', 'off', 'local', '*:off']")
+
+
+async def test_go_that_stops_at_an_error_of_another_package_gives_no_verdict(tmp_path: Path) -> None:
+    root = tmp_path / "w"
+    broken = PRICE.replace("float64(count)", "count")
+    write(root, {"go.mod": MODULE, "price/price.go": broken, "main.go": MAIN})
+    edit = replacing(root, "main.go", "price.Total(1, 2)", "var total string = price.Total(1, 2)\n\tprint(total)")
+    verdict = await verdict_on(root, tmp_path / "cache", "go", edit)
+    assert verdict.status == "failed"
+    assert verdict.message.startswith("go stopped at an error in price.go")

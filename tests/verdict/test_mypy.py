@@ -176,3 +176,12 @@ async def test_a_mypy_that_fails_is_no_verdict(tmp_path: Path, script: str, stat
     verdict = await verdict_on(root, tmp_path / "cache", "mypy", edit, program=str(tool))
     assert verdict.status == status
     assert verdict.message.startswith(message)
+
+
+async def test_mypy_that_stops_at_an_error_of_another_file_gives_no_verdict(tmp_path: Path) -> None:
+    root = tmp_path / "w"
+    write(root, {"area.py": "import broken\n\n" + AREA, "broken.py": "def (\n", "mypy.ini": STRICT})
+    edit = replacing(root, "area.py", "return width * height", "return str(width * height)")
+    verdict = await verdict_on(root, tmp_path / "cache", "mypy", edit)
+    assert verdict.status == "failed"
+    assert verdict.message.startswith("mypy stopped at an error in broken.py")
