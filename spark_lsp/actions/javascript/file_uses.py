@@ -135,9 +135,9 @@ class FileUses:
         """Whether an object's property keeps its method, as far as the file shows."""
         if name in self.accessors or EVERY in self.accessors or name in self.rebound:
             return False
-        return name in QUIET_METHODS or not self.rebinds_any or self._is_module(holder)
+        return name in QUIET_METHODS or not self.rebinds_any or self.is_module(holder)
 
-    def _is_module(self, node: Node) -> bool:
+    def is_module(self, node: Node) -> bool:
         """Whether a name stands for a global object or a required module, whose methods a program does not replace."""
         use = self.get(node.id)
         if use is None:

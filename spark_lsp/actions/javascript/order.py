@@ -5,10 +5,10 @@ from typing import Final
 from tree_sitter import Node
 
 from spark_lsp.actions.javascript.file_uses import FileUses, property_of
-from spark_lsp.actions.javascript.flow import BLOCKS
+from spark_lsp.actions.javascript.flow import BLOCKS, ancestors
 from spark_lsp.actions.javascript.node_kinds import IN_ORDER, stands_in
 from spark_lsp.actions.javascript.purity import Level, bindings_in, keeps_its_value, level_of
-from spark_lsp.actions.javascript.scopes import BODIES, FIELDS
+from spark_lsp.actions.javascript.scopes import BODIES, FIELDS, FUNCTIONS, Binding
 
 _CHAINS: Final = frozenset(("member_expression", "subscript_expression", "call_expression"))
 
@@ -102,7 +102,30 @@ def _is_plain_callee(node: Node, uses: FileUses) -> bool:
     use = uses.get(node.id)
     if node.type != "identifier" or use is None:
         return False
-    return keeps_its_value(use.binding) if use.binding is not None else use.name not in uses.written_globals
+    if use.binding is None:
+        return use.name not in uses.written_globals
+    return keeps_its_value(use.binding) or _is_required_once(use.binding, node, uses)
+
+
+def _is_required_once(binding: Binding, read: Node, uses: FileUses) -> bool:
+    """Whether a name is one ``var f = require(…)`` of a CommonJS module, which no code can run during a plain call.
+
+    The module's body goes on only after a function that waits (``async``) or pauses (a generator).
+    """
+    if binding.kind != "var" or not binding.is_constant or not uses.is_module(read):
+        return False
+    if binding.scope.node.type != "program" or binding.name in uses.rebound or uses.rebinds_any:
+        return False
+    return not any(_may_pause(around) for around in ancestors(read)) and not _has_eval(uses)
+
+
+def _may_pause(function: Node) -> bool:
+    """Whether a function is ``async`` or a generator."""
+    return function.type in FUNCTIONS and any(child.type in {"async", "*"} for child in function.children)
+
+
+def _has_eval(uses: FileUses) -> bool:
+    return any(use.name == "eval" for use in uses.by_node.values())
 
 
 def _has_optional(node: Node) -> bool:
