@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-QUIET_S = 0.2  # a branch switch writes files for longer than this only with shorter pauses between them
-MAX_S = 2.0  # a build that never stops writing must not delay changes forever
+from spark_lsp.index.path_burst import QUIET_S, PathBurst
+
 GATHER_S = 0.1  # one look at many events costs less than many looks, and the kernel joins equal ones in a row
 
 
@@ -93,18 +93,13 @@ class Watcher:
 
     def _report(self, source: ChangeSource) -> None:
         """Wait until it is quiet after a change, then hand the paths over, until stopped."""
-        pending: set[str] = set()
-        due_s = latest_s = 0.0
+        burst = PathBurst(quiet_s=self._quiet_s)
         while not self._stopped.is_set():
-            left_s = min(due_s, latest_s) - time.monotonic() if pending else None
+            left_s = burst.due_s - time.monotonic() if burst.due_s is not None else None
             if left_s is not None and left_s <= 0:
-                self._changed(pending)
-                pending = set()
-            elif source.wait(left_s) and not self._stopped.wait(GATHER_S) and (paths := source.read()):
-                now_s = time.monotonic()
-                latest_s = latest_s if pending else now_s + MAX_S
-                due_s = now_s + self._quiet_s
-                pending |= paths
+                self._changed(burst.take())
+            elif source.wait(left_s) and not self._stopped.wait(GATHER_S):
+                burst.add(source.read(), time.monotonic())
 
 
 def change_source(root: Path) -> ChangeSource:
