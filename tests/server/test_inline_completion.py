@@ -14,7 +14,8 @@ from spark_lsp.completion.recording import read_recording
 
 pytestmark = pytest.mark.slow
 
-WORKSPACE = "#- a.py\ndef alpha(x):\n    return x\n"
+WORKSPACE = "#- a.py\ndef alpha(x):\n    return x\n\n\nfirst = second = third = alpha(1)\n"
+"""The names that the scripted model writes exist, so none of them is doubted."""
 CALL = "from a import alpha\n\nvalue = alpha($0)\n"
 
 
@@ -87,8 +88,7 @@ async def streamed(window: Editor, at: types.Position, *, trigger_kind: int) -> 
 
 
 async def test_stream_sends_cumulative_partials_and_the_result_is_the_last(tmp_path: Path) -> None:
-    sure = {"completion": {"minConfidence": 0.2}}  # nobody in the workspace knows the third name
-    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "first, second, third"), settings=sure) as window:
+    async with editor(WORKSPACE, tmp_path, (*SCRIPTED, "first, second, third")) as window:
         await window.ready()
         result = await streamed(window, window.open("b.py", CALL), trigger_kind=2)
         texts = [value["items"][0]["insertText"] for value in window.partials]
