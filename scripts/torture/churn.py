@@ -13,6 +13,8 @@ from scripts.torture.connection import Server
 
 COMMAND: Final = ("-m", "scripts.torture.fuzzed_server")
 MODULES: Final = 400
+FILES: Final = MODULES + 1
+"""What is indexed: the modules and the file of ignore rules."""
 FILES_PER_S: Final = 200
 MAX_SHARE: Final = 0.02
 """Of one core, as the issue about workspaces promises."""
@@ -46,7 +48,7 @@ def measure(folder: Path, *, client_watches: bool, seconds: float) -> Churn:
     server = Server(COMMAND, folder)
     watched = {"workspace": {"didChangeWatchedFiles": {"dynamicRegistration": True}}} if client_watches else {}
     server.initialize(root, capabilities=watched)
-    _wait(server, lambda status: status["indexed"]["files"] == MODULES)
+    is_indexed = _wait(server, lambda status: status["indexed"]["files"] == FILES)
     _wait_until_quiet(server)
     process = psutil.Process(server.process.pid)
     idle = _share(process, seconds / 4, iter(lambda: None, 0))
@@ -58,10 +60,10 @@ def measure(folder: Path, *, client_watches: bool, seconds: float) -> Churn:
     new.write_text("def fresh():\n    return 1\n", "utf-8")
     if client_watches:
         _tell(server, [new])
-    notices = _wait(server, lambda status: status["indexed"]["files"] == MODULES + 1)
+    notices = _wait(server, lambda status: status["indexed"]["files"] == FILES + 1)
     server.end()
     name = "client's" if client_watches else "own"
-    return Churn(name, seconds, round(seconds * FILES_PER_S), idle, busy, statuses, notices)
+    return Churn(name, seconds, round(seconds * FILES_PER_S), idle, busy, statuses, is_indexed and notices)
 
 
 def write_tree(root: Path) -> None:
